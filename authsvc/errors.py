@@ -1,0 +1,263 @@
+"""Everything authsvc can say no with.
+
+::
+
+    AuthError
+    ├── Malformed                      the request cannot be read as what it claims to be
+    │   ├── Unsigned                   it carries no signature of any known scheme
+    │   ├── MultipleMechanisms         it carries more than one
+    │   ├── UnknownMechanism           its Authorization is of a kind nobody here speaks
+    │   ├── MalformedAuthorization     the Authorization header
+    │   ├── MalformedAuthorizationQuery  the signature's query parameters
+    │   ├── MalformedParameters        the parameters a Query-style scheme signs
+    │   ├── MissingDate                no date, or none that can be read
+    │   ├── MissingPayloadHash         S3 V4 without x-amz-content-sha256
+    │   ├── UnknownPayloadHash         a payload token nobody defined
+    │   ├── UnsignedHeaders            headers that must be signed and are not
+    │   └── DuplicateParameter         a signature-relevant parameter or header given twice
+    ├── Denied                         understood, and the answer is no
+    │   ├── CallerUnauthorized         the caller (not the user) is unknown
+    │   ├── CallerForbidden            the caller lacks the grant
+    │   ├── UnknownAccessKey
+    │   ├── SignatureMismatch
+    │   ├── BodyMismatch               signed, but the body is another one
+    │   ├── TimeSkewed                 signed too long ago, or in the future
+    │   ├── Expired                    its own end has passed
+    │   ├── NotYetValid                presigned for later
+    │   ├── Timeless                   carries no time and may be replayed for ever
+    │   ├── LifetimeTooLong            presigned for longer than we allow
+    │   ├── SchemeRefused              a scheme, or algorithm, that is switched off
+    │   ├── ScopeMismatch              signed for another region or service
+    │   │   └── QueryScopeMismatch     the same, where the scope stands in the query
+    │   ├── InvalidToken               a session token that is not ours
+    │   └── AccountProblem             the user, account, domain or key is switched off (detail: reason)
+    └── Unavailable                    could not find out: neither yes nor no
+        ├── DirectoryUnavailable       the database did not answer in time
+        ├── DirectoryUnready           its schema or its encryption is not understood
+        ├── SecretUnreadable           the stored secret does not decrypt
+        ├── SharedCacheUnavailable     Redis; never leaves the cache
+        └── Overloaded                 shed before it was tried
+
+``scheme`` and ``access_key`` say what the request claimed to be, as far as it could be read. ``message`` is fit for the client who signed; ``detail`` holds further fields fit for it. Neither ever
+holds a secret, a computed signature or a token.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class AuthError(Exception):
+    """Root of the tree; never raised itself."""
+
+    default: ClassVar[str] = "the request was refused"
+    scheme: str | None = None
+    access_key: str | None = None
+
+    def __init__(self, message: str | None = None, /, **detail: Any) -> None:
+        """Take a message for the client (the class's own when None) and detail fields by name."""
+        self.message = message or self.default
+        self.detail = detail
+        super().__init__(self.message)
+
+
+class Malformed(AuthError):
+    """The request cannot be read as what it claims to be."""
+
+    default = "the request cannot be read"
+
+
+class Unsigned(Malformed):
+    """The request carries no signature of any scheme known here."""
+
+    default = "the request carries no signature"
+
+
+class MultipleMechanisms(Malformed):
+    """The request carries more than one signature; which one is meant must not be a guess."""
+
+    default = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
+
+
+class UnknownMechanism(Malformed):
+    """The Authorization header is of a kind nobody here speaks."""
+
+    default = "Unsupported Authorization Type"
+
+
+class MalformedAuthorization(Malformed):
+    """The Authorization header has a part missing, doubled or misspelt."""
+
+    default = "the authorization header is malformed"
+
+
+class MalformedAuthorizationQuery(Malformed):
+    """A query parameter of a presigned request is missing, doubled or misspelt."""
+
+    default = "the query string authentication parameters are malformed"
+
+
+class MalformedParameters(Malformed):
+    """The parameters of a Query-style scheme cannot be read in one way only."""
+
+    default = "the signed parameters are malformed"
+
+
+class MissingDate(Malformed):
+    """There is no date, or none that can be read."""
+
+    default = "AWS authentication requires a valid Date or x-amz-date header"
+
+
+class MissingPayloadHash(Malformed):
+    """S3 V4 header authentication without ``x-amz-content-sha256``."""
+
+    default = "Missing required header for this request: x-amz-content-sha256"
+
+
+class UnknownPayloadHash(Malformed):
+    """``x-amz-content-sha256`` is neither a hash nor a token anybody defined."""
+
+    default = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- token or a valid sha256 value"
+
+
+class UnsignedHeaders(Malformed):
+    """Headers that must be signed are not: ``host``, and every ``x-amz-*`` present."""
+
+    default = "There were headers present in the request which were not signed"
+
+
+class DuplicateParameter(Malformed):
+    """A parameter or header that decides the signature is given twice."""
+
+    default = "a parameter that decides the signature is given more than once"
+
+
+class Denied(AuthError):
+    """The request was understood and the answer is no."""
+
+    default = "access denied"
+
+
+class CallerUnauthorized(Denied):
+    """The caller, that is the store or gateway asking us, is unknown."""
+
+    default = "the caller is not known here; send a caller token or a client certificate"
+
+
+class CallerForbidden(Denied):
+    """The caller is known and lacks the grant this call needs."""
+
+    default = "the caller lacks the grant this call needs"
+
+
+class UnknownAccessKey(Denied):
+    """No live user holds the access key."""
+
+    default = "The AWS Access Key Id you provided does not exist in our records."
+
+
+class SignatureMismatch(Denied):
+    """The signature is not what the user's secret key makes of this request."""
+
+    default = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+
+
+class BodyMismatch(Denied):
+    """The body's hash is not the hash that was signed."""
+
+    default = "The provided 'x-amz-content-sha256' header does not match what was computed."
+
+
+class TimeSkewed(Denied):
+    """Signed too long ago, or too far in the future."""
+
+    default = "The difference between the request time and the current time is too large."
+
+
+class Expired(Denied):
+    """The end that the request itself carries has passed."""
+
+    default = "Request has expired"
+
+
+class NotYetValid(Denied):
+    """Presigned with a date that has not come yet."""
+
+    default = "Request is not yet valid"
+
+
+class Timeless(Denied):
+    """Carries no time at all, so it could be replayed for ever, and no setting admits that."""
+
+    default = "the signature carries no time and such signatures are not accepted here"
+
+
+class LifetimeTooLong(Denied):
+    """Presigned for longer than the service allows."""
+
+    default = "the request is valid for longer than is accepted here"
+
+
+class SchemeRefused(Denied):
+    """The scheme or the algorithm is switched off."""
+
+    default = "the authorization mechanism you have provided is not supported here"
+
+
+class ScopeMismatch(Denied):
+    """The credential scope names another region or service than the endpoint asking."""
+
+    default = "the credential scope is for another region or service"
+
+
+class QueryScopeMismatch(ScopeMismatch):
+    """A presigned request's credential scope names another region or service."""
+
+
+class InvalidToken(Denied):
+    """A session token this service did not issue."""
+
+    default = "The provided token is malformed or otherwise invalid."
+
+
+class AccountProblem(Denied):
+    """The user, account, domain or key is switched off; ``detail["reason"]`` says which."""
+
+    default = "There is a problem with your account that prevents the operation from completing successfully."
+
+
+class Unavailable(AuthError):
+    """Could not find out. Neither yes nor no, so never the one nor the other."""
+
+    default = "the service could not find out; try again"
+
+
+class DirectoryUnavailable(Unavailable):
+    """The database did not answer within our deadline."""
+
+    default = "the directory did not answer in time"
+
+
+class DirectoryUnready(Unavailable):
+    """The database's schema or encryption is not one we understand; ``detail["reasons"]`` lists why."""
+
+    default = "the directory is not ready"
+
+
+class SecretUnreadable(Unavailable):
+    """The stored secret does not decrypt with any configured database key."""
+
+    default = "the stored secret cannot be read with the configured database keys"
+
+
+class SharedCacheUnavailable(Unavailable):
+    """Redis did not answer; the cache takes it for a miss, nobody else sees it."""
+
+    default = "the shared cache did not answer in time"
+
+
+class Overloaded(Unavailable):
+    """Shed before it was tried."""
+
+    default = "too many requests in flight"

@@ -1,0 +1,178 @@
+"""The nouns: what a directory knows, what an answer says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Literal, NewType, NoReturn
+
+AccessKey = NewType("AccessKey", str)
+"""The public half of a key pair, compared byte for byte."""
+
+
+class Secret:
+    """Text that is silent in every way Python can make something talk.
+
+    ``repr``, ``str``, ``format`` and f-strings give a mask; pickling, copying and JSON are refused;
+    comparing is refused too, so that nobody compares secrets with ``==``. ``reveal()`` is the only way out,
+    and a test lists the modules allowed to call it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Wrap the text."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, _other: object) -> NoReturn:
+        raise TypeError("a Secret is never compared; reveal it into hmac.compare_digest")
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no dictionary key either
+
+    def __reduce_ex__(self, _protocol: Any) -> NoReturn:
+        raise TypeError("a Secret does not leave the process")
+
+
+class State(StrEnum):
+    """State of a user or an account (CloudStack's ``Account.State``); an unknown one reads as disabled."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    LOCKED = "locked"
+
+
+class AccountType(IntEnum):
+    """CloudStack's ``Account.Type`` by ordinal; numbers unknown to us read as ``NORMAL``'s rights at most."""
+
+    NORMAL = 0
+    ADMIN = 1
+    DOMAIN_ADMIN = 2
+    RESOURCE_DOMAIN_ADMIN = 3
+    READ_ONLY_ADMIN = 4
+    PROJECT = 5
+    UNKNOWN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A row of ``roles`` (CloudStack 4.9 and later)."""
+
+    id: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person or program; ``id`` is the uuid, the same in every region. ``created`` is Unix seconds."""
+
+    id: str
+    name: str
+    state: State
+    firstname: str | None = None
+    lastname: str | None = None
+    email: str | None = None
+    timezone: str | None = None
+    created: float | None = None
+    source: str | None = None
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who owns resources; users belong to one. ``role`` is None before CloudStack 4.9."""
+
+    id: str
+    name: str
+    type: AccountType
+    state: State
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A node of the tree of domains; ``path`` is ``/`` for ROOT, ``/a/b/`` below."""
+
+    id: str
+    name: str
+    path: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """What is known of the key itself; ``id`` is None where the key is a column of ``user`` (before 4.23).
+
+    Times are Unix seconds, None unbounded; valid is ``starts_at < now < expires_at``
+    (``ApiKeyPairVO.validateDate``). ``restricted`` says the pair carries rules of its own that narrow the
+    user's rights. ``allowed`` is the resolved ``api_key_access`` of user, account and domain.
+    """
+
+    id: str | None = None
+    starts_at: float | None = None
+    expires_at: float | None = None
+    restricted: bool = False
+    allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The user a key belongs to, with its account, domain and key; holds no secret."""
+
+    user: User
+    account: Account
+    domain: Domain
+    key: KeyPair
+
+
+Source = Literal["memory", "redis", "database", "stale"]
+"""Where a record came from; ``stale`` says its source could not be asked again in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """When the directory last said so (Unix seconds, UTC) and who remembered it."""
+
+    as_of: float
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """An access key with its secret and principal, as the directory held it at ``freshness.as_of``.
+
+    A fact, never a decision: a disabled user's credential looks like any other, and policy runs on it each
+    time. ``ambiguous`` says that more than one live row claims the key, so nobody may use it.
+    """
+
+    access_key: AccessKey
+    secret: Secret
+    principal: Principal
+    freshness: Freshness
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A row of the region registry; ``id`` is CloudStack's small number, not a uuid."""
+
+    id: int
+    name: str
+    endpoint: str
+    gslb_enabled: bool = True
+    portable_ip_enabled: bool = False

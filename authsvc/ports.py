@@ -1,0 +1,108 @@
+"""Every seam on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authsvc.model import AccessKey, Credential, Region
+
+
+class Clock(Protocol):
+    """Time, injected so that tests can pass a value."""
+
+    def now(self) -> float:
+        """Return the wall clock in Unix seconds (UTC)."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back; only differences mean anything."""
+        ...
+
+
+class Directory(Protocol):
+    """None means "no such credential"; raising Unavailable means "could not find out". Never blur the two."""
+
+    async def find(self, access_key: AccessKey, *, max_age: float | None = None) -> Credential | None:
+        """Return the credential whose access key is this one byte for byte.
+
+        Args:
+            access_key: As presented.
+            max_age: Seconds; an answer remembered for longer than this will not do. None leaves it to the
+                backend; a backend that remembers nothing ignores it.
+
+        Raises:
+            Unavailable: It could not be found out.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return if the directory could answer now.
+
+        Raises:
+            Unavailable: It could not, and why.
+        """
+        ...
+
+
+class Regions(Protocol):
+    """The registry of regions."""
+
+    async def list(self) -> Sequence[Region]:
+        """Return all regions by id.
+
+        Raises:
+            Unavailable: It could not be found out.
+        """
+        ...
+
+
+class SharedCache(Protocol):
+    """A store of small sealed records that other processes of this region see too."""
+
+    async def get(self, name: str) -> bytes | None:
+        """Return the record or None.
+
+        Raises:
+            SharedCacheUnavailable: No answer in time, or one that is no record.
+        """
+        ...
+
+    async def put(self, name: str, record: bytes, *, ttl: float) -> None:
+        """Keep the record for ttl seconds.
+
+        Raises:
+            SharedCacheUnavailable: It was not kept.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One answer given, as audit, metrics and bus hear it. Holds no access key in clear, no secret, no query.
+
+    ``verdict`` is allow, deny or unavailable; ``reason`` the error's class name, or its account problem;
+    ``seconds`` how long the use case took; ``as_of`` Unix seconds of the record it rests on.
+    """
+
+    use_case: str
+    verdict: str
+    caller: str
+    reason: str | None = None
+    scheme: str | None = None
+    user_id: str | None = None
+    account_id: str | None = None
+    source: str | None = None
+    as_of: float | None = None
+    seconds: float = 0.0
+
+
+class EventSink(Protocol):
+    """Somebody who wants to hear of decisions; neither blocks nor raises."""
+
+    def record(self, decision: Decision) -> None:
+        """Take note of a decision."""
+        ...
