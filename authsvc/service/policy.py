@@ -1,0 +1,180 @@
+"""What a claim must look like to be admitted, and what a credential must be in order to be used.
+
+Runs on every request over facts, cached or not; nothing here is remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from authsvc.errors import (
+    AccountProblem,
+    BodyMismatch,
+    Expired,
+    InvalidToken,
+    LifetimeTooLong,
+    NotYetValid,
+    QueryScopeMismatch,
+    SchemeRefused,
+    ScopeMismatch,
+    Timeless,
+    TimeSkewed,
+)
+from authsvc.model import State
+
+if TYPE_CHECKING:
+    from authsvc.model import Credential
+    from authsvc.signing import Claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What the calling endpoint is: the service and region a credential scope has to name; None is any."""
+
+    service: str | None = None
+    region: str | None = None
+
+
+ANYTHING = Expectation()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The operator's rules.
+
+    Attributes:
+        schemes: Scheme names in use.
+        timeless: Schemes whose signatures may carry no time.
+        algorithms: Digests in use, for schemes that leave a choice.
+        clock_skew: Seconds a signing time may lie on either side of ours.
+        presign_lifetime: Longest life of a presigned request, seconds.
+        expires_within: Furthest a CloudStack ``expires`` may lie ahead, seconds; None as CloudStack's default
+            (900 is its ``enforce.post.requests.and.timestamps``).
+        regions: Region names accepted in a credential scope; empty is any.
+        services: Service names accepted in a credential scope; empty is any.
+        restricted_keys: Admit key pairs that carry rules of their own. The rules name CloudStack APIs and are
+            not evaluated here, so by default such a key opens nothing.
+    """
+
+    schemes: frozenset[str]
+    timeless: frozenset[str] = frozenset()
+    algorithms: frozenset[str] = frozenset({"HmacSHA1", "HmacSHA256", "HmacSHA512"})
+    clock_skew: float = 900.0
+    presign_lifetime: float = 604800.0
+    expires_within: float | None = None
+    regions: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    restricted_keys: bool = False
+
+    def admit(self, claim: Claim, *, now: float, expect: Expectation = ANYTHING) -> None:
+        """Return if the claim may be looked up at all; ``now`` in Unix seconds.
+
+        Raises:
+            Denied: A leaf that names the rule.
+        """
+        if claim.scheme not in self.schemes:
+            raise SchemeRefused
+        if claim.algorithm is not None and claim.algorithm not in self.algorithms:
+            raise SchemeRefused(f"{claim.algorithm} is not accepted here")
+        self._check_time(claim, now)
+        self._check_scope(claim, expect)
+        if claim.token is not None:
+            raise InvalidToken
+
+    def check_state(self, credential: Credential, *, now: float) -> None:
+        """Return if the proven credential may be used; ``now`` in Unix seconds.
+
+        Raises:
+            AccountProblem: ``reason`` names what is switched off.
+        """
+        reason = problem(credential, now=now)
+        if reason is None and credential.principal.key.restricted and not self.restricted_keys:
+            reason = "key-restricted"
+        if reason is not None:
+            raise AccountProblem(reason=reason)
+
+    def _check_time(self, claim: Claim, now: float) -> None:
+        if claim.signed_at is None and claim.expires_at is None:
+            if claim.scheme not in self.timeless:
+                raise Timeless
+            return
+        if claim.expires_at is None:
+            self._check_skew(claim, now)
+        else:
+            self._check_expiry(claim, claim.expires_at, now)
+
+    def _check_skew(self, claim: Claim, now: float) -> None:
+        signed_at = claim.signed_at or 0.0
+        if abs(now - signed_at) > self.clock_skew:
+            raise TimeSkewed(
+                request_time=timestamp(signed_at),
+                server_time=timestamp(now),
+                max_allowed_skew_milliseconds=int(self.clock_skew * 1000),
+            )
+
+    def _check_expiry(self, claim: Claim, expires_at: float, now: float) -> None:
+        if claim.signed_at is not None and now < claim.signed_at - self.clock_skew:
+            raise NotYetValid(server_time=timestamp(now))
+        if now > expires_at:
+            raise Expired(expires=timestamp(expires_at), server_time=timestamp(now))
+        longest = self.presign_lifetime if claim.presigned else self.expires_within
+        start = now if claim.signed_at is None else claim.signed_at
+        if longest is not None and expires_at - start > longest:
+            raise LifetimeTooLong(max_seconds=int(longest))
+
+    def _check_scope(self, claim: Claim, expect: Expectation) -> None:
+        if claim.scope is None:
+            return
+        services = {expect.service} if expect.service else self.services
+        regions = {expect.region} if expect.region else self.regions
+        for name, given, accepted in (
+            ("service", claim.scope.service, services),
+            ("region", claim.scope.region, regions),
+        ):
+            if accepted and given not in accepted:
+                _refuse_scope(claim, name, given, sorted(accepted))
+
+
+def problem(credential: Credential, *, now: float) -> str | None:
+    """Name what keeps the credential from being used, None if nothing does.
+
+    The order is CloudStack's (``ApiServer.verifyRequest``): states, then ``api_key_access``, then the key
+    pair's dates (``ApiKeyPairVO.validateDate``: invalid from its end on, and up to its start).
+    """
+    principal = credential.principal
+    key = principal.key
+    checks = (
+        (credential.ambiguous, "ambiguous-access-key"),
+        (principal.user.state is not State.ENABLED, f"user-{principal.user.state}"),
+        (principal.account.state is not State.ENABLED, f"account-{principal.account.state}"),
+        (not principal.domain.active, "domain-inactive"),
+        (not key.allowed, "api-key-access-disabled"),
+        (key.starts_at is not None and now <= key.starts_at, "key-not-yet-valid"),
+        (key.expires_at is not None and now >= key.expires_at, "key-expired"),
+    )
+    return next((reason for applies, reason in checks if applies), None)
+
+
+def check_body(claim: Claim) -> None:
+    """Return unless the caller saw another body than the one that was signed.
+
+    Raises:
+        BodyMismatch: It did.
+    """
+    if claim.body_sha256 and claim.seen_body_sha256 and claim.body_sha256 != claim.seen_body_sha256:
+        raise BodyMismatch
+
+
+def timestamp(seconds: float) -> str:
+    """Write Unix seconds as RFC 3339 in UTC; times beyond the calendar's end are cut to it."""
+    return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _refuse_scope(claim: Claim, name: str, given: str, accepted: list[str]) -> None:
+    refusal = QueryScopeMismatch if claim.presigned else ScopeMismatch
+    raise refusal(
+        f"the credential scope is malformed; the {name} {given!r} is wrong; expecting {accepted[0]!r}",
+        **{name: accepted[0]},
+    )

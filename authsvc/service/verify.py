@@ -1,0 +1,115 @@
+"""Did that user sign this request?"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authsvc import signing
+from authsvc.errors import AuthError, SignatureMismatch, UnknownAccessKey
+from authsvc.model import Secret
+from authsvc.service.decisions import allowed, refused
+from authsvc.service.policy import ANYTHING, check_body
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authsvc.model import Credential
+    from authsvc.ports import Clock, Directory, EventSink
+    from authsvc.service.policy import Expectation, Policy
+    from authsvc.signing import Claim, Scheme, SignedRequest
+
+READ_AGAIN_AFTER = 1.0
+"""Seconds: a mismatch is reported only on a secret the directory gave within this time. It bounds both how
+long a rotated secret may be told "mismatch" and how often bad signatures make us ask."""
+
+_DECOY = Secret("the hash of a secret nobody has, so that unknown keys take as long as wrong ones")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A claim that was proven, and the credential that proved it."""
+
+    claim: Claim
+    credential: Credential
+
+
+class Verify:
+    """``read → admit → await find → prove → state``: one await, pure steps around it."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        schemes: Sequence[Scheme],
+        policy: Policy,
+        clock: Clock,
+        events: EventSink,
+    ) -> None:
+        """Take the seams."""
+        self.schemes = schemes
+        self.policy = policy
+        self._directory = directory
+        self._clock = clock
+        self._events = events
+
+    async def __call__(
+        self, request: SignedRequest, *, caller: str, expect: Expectation = ANYTHING
+    ) -> Verified:
+        """Return who signed the request.
+
+        Args:
+            request: As received by the caller.
+            caller: Name of who asks, for the record.
+            expect: What the endpoint that received it is.
+
+        Raises:
+            Malformed: It cannot be read.
+            Denied: The answer is no.
+            Unavailable: It could not be found out.
+        """
+        began = self._clock.monotonic()
+        claim: Claim | None = None
+        try:
+            claim = signing.read(self.schemes, request)
+            credential = await self._prove(claim, expect)
+        except AuthError as error:
+            if claim is not None:
+                error.scheme, error.access_key = claim.scheme, claim.access_key
+            seconds = self._clock.monotonic() - began
+            self._events.record(refused("verify", error, caller=caller, seconds=seconds))
+            raise
+        self._events.record(
+            allowed(
+                "verify",
+                credential,
+                caller=caller,
+                scheme=claim.scheme,
+                seconds=self._clock.monotonic() - began,
+            )
+        )
+        return Verified(claim=claim, credential=credential)
+
+    async def _prove(self, claim: Claim, expect: Expectation) -> Credential:
+        now = self._clock.now()
+        self.policy.admit(claim, now=now, expect=expect)
+        found = await self._directory.find(claim.access_key)
+        try:
+            credential = self._proven(claim, found)
+        except SignatureMismatch:
+            if found is None or now - found.freshness.as_of <= READ_AGAIN_AFTER:
+                raise
+            again = await self._directory.find(claim.access_key, max_age=READ_AGAIN_AFTER)
+            credential = self._proven(claim, again)
+        self.policy.check_state(credential, now=self._clock.now())
+        check_body(claim)
+        return credential
+
+    def _proven(self, claim: Claim, credential: Credential | None) -> Credential:
+        if credential is None:
+            with suppress(SignatureMismatch):
+                signing.prove(self.schemes, claim, _DECOY)
+            raise UnknownAccessKey(aws_access_key_id=claim.access_key)
+        signing.prove(self.schemes, claim, credential.secret)
+        return credential

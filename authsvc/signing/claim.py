@@ -1,0 +1,98 @@
+"""What a request says about itself, before anybody believes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from authsvc.model import AccessKey, Secret
+    from authsvc.signing.request import SignedRequest
+
+SchemeName = Literal["cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2", "sigv4-post", "s3v2-post"]
+Payload = Literal[
+    "signed", "unsigned", "streaming", "streaming-trailer", "streaming-unsigned-trailer", "none"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A credential scope: ``date`` as ``YYYYMMDD``, and what the signature is good for."""
+
+    date: str
+    region: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Everything ``prove`` and policy need; times are reported here and judged in policy.
+
+    Attributes:
+        scheme: Which scheme read it.
+        access_key: Whose signature it claims to be.
+        signature: As presented.
+        strings_to_sign: The scheme's exact string to sign first, then any other form it tolerates.
+        canonical_request: Where the scheme has one.
+        algorithm: The digest, where the scheme leaves a choice.
+        signed_at: Unix seconds; None where the request does not say.
+        expires_at: Unix seconds; the end the request itself carries.
+        presigned: The signature travels in the query.
+        scope: The credential scope, where the scheme has one.
+        signed_headers: Lower-case names the signature covers.
+        unsigned_query: Names of query parameters the signature does not cover, as sent.
+        payload: What the signature says of the body.
+        body_sha256: The body hash that was signed, where it was one.
+        seen_body_sha256: The hash of the body the caller saw, where it told us.
+        token: The session token presented, if any.
+    """
+
+    scheme: SchemeName
+    access_key: AccessKey
+    signature: str
+    strings_to_sign: tuple[str, ...]
+    canonical_request: str | None = None
+    algorithm: str | None = None
+    signed_at: float | None = None
+    expires_at: float | None = None
+    presigned: bool = False
+    scope: Scope | None = None
+    signed_headers: tuple[str, ...] = ()
+    unsigned_query: tuple[str, ...] = ()
+    payload: Payload = "none"
+    body_sha256: str | None = None
+    seen_body_sha256: str | None = None
+    token: str | None = None
+
+
+class Scheme(Protocol):
+    """One way of signing. Pure: text in, claim out.
+
+    ``name`` is the scheme's name in answers and settings. A scheme that has variants on the wire (header and
+    presigned, several digests) is still one scheme.
+    """
+
+    @property
+    def name(self) -> SchemeName:
+        """Return the scheme's name."""
+        ...
+
+    def recognises(self, request: SignedRequest) -> bool:
+        """Say whether the request carries this scheme's mark; cheap, never raises."""
+        ...
+
+    def read(self, request: SignedRequest) -> Claim:
+        """Take the request apart.
+
+        Raises:
+            Malformed: It carries the mark and cannot be read as the scheme; nothing else is raised.
+        """
+        ...
+
+    def prove(self, claim: Claim, secret: Secret) -> None:
+        """Return only if the secret's holder made this signature.
+
+        Raises:
+            SignatureMismatch: Anybody else did.
+        """
+        ...

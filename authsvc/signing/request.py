@@ -1,0 +1,112 @@
+"""The request whose signature is in question, as it came over the wire."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from authsvc.errors import Malformed
+
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}", re.ASCII)
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", re.ASCII)
+_TARGET = re.compile(r"/[^\x00-\x20\x7f\ud800-\udfff]*")
+_FORBIDDEN_IN_VALUE = re.compile(r"[\x00\r\n\ud800-\udfff]")
+_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_BUCKET = re.compile(r"[A-Za-z0-9._:\-]{1,255}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+QueryPair = tuple[str, str | None]
+"""Name and value of a query parameter, both still encoded; the value is None where there was no ``=``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRequest:
+    """Method, raw request-target and ordered header pairs, exactly as received.
+
+    Never decoded and encoded again: any normalisation on the way here is a hole through which two requests
+    come to share one signature.
+
+    Attributes:
+        method: As received; its case is signed.
+        target: The raw request-target in origin form (``/path?query``), still percent-encoded.
+        headers: (name, value) pairs in the order received, names in any case.
+        body: The body, only where the scheme signs it.
+        body_sha256: Lower-case hex hash of the body, where the caller computed it.
+        bucket: The bucket, only where it came from the Host (virtual-hosted style).
+        path: The target up to the first ``?``.
+        query: The target after it, still encoded; None without a ``?``.
+        fields: Values by lower-case header name, in order, outer white space trimmed.
+
+    Raises:
+        Malformed: A part holds characters that cannot have come over HTTP.
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None = None
+    body_sha256: str | None = None
+    bucket: str | None = None
+    path: str = field(init=False)
+    query: str | None = field(init=False)
+    fields: dict[str, list[str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not _METHOD.fullmatch(self.method):
+            raise Malformed("the method is not a token", field="method")
+        if not _TARGET.fullmatch(self.target) or "#" in self.target:
+            raise Malformed("the target must be a raw request-target that begins with /", field="target")
+        if _BROKEN_PERCENT.search(self.target):
+            raise Malformed("the target holds a % that begins no escape", field="target")
+        if self.bucket is not None and not _BUCKET.fullmatch(self.bucket):
+            raise Malformed("the bucket is not a bucket name", field="bucket")
+        if self.body_sha256 is not None and not _SHA256.fullmatch(self.body_sha256):
+            raise Malformed("body_sha256 must be 64 lower-case hexadecimal digits", field="body_sha256")
+        path, mark, query = self.target.partition("?")
+        put = object.__setattr__
+        put(self, "path", path)
+        put(self, "query", query if mark else None)
+        put(self, "fields", _by_name(self.headers))
+
+    def header(self, name: str) -> str | None:
+        """Return the one value of a header, None where it is absent; ``name`` in lower case.
+
+        Raises:
+            Malformed: It is there more than once.
+        """
+        values = self.fields.get(name)
+        if values is None:
+            return None
+        if len(values) > 1:
+            raise Malformed(f"the {name} header is given more than once", field=name)
+        return values[0]
+
+    def query_pairs(self) -> list[QueryPair]:
+        """Return the query's parameters in order, still encoded; split on ``&`` alone, never on ``;``."""
+        if not self.query:
+            return []
+        pairs: list[QueryPair] = []
+        for part in self.query.split("&"):
+            name, mark, value = part.partition("=")
+            if part:
+                pairs.append((name, value if mark else None))
+        return pairs
+
+    def body_hash(self) -> str:
+        """Return the hex SHA-256 of the body: given, else computed, else that of the empty body."""
+        if self.body is not None:
+            return hashlib.sha256(self.body).hexdigest()
+        return self.body_sha256 or EMPTY_SHA256
+
+
+def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    fields: dict[str, list[str]] = {}
+    for name, value in headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise Malformed("a header name is not a token", field="headers")
+        if _FORBIDDEN_IN_VALUE.search(value):
+            raise Malformed("a header value holds a control character", field="headers")
+        fields.setdefault(name.lower(), []).append(value.strip(" \t"))
+    return fields
