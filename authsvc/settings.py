@@ -1,0 +1,320 @@
+"""The environment, read once: ``AUTHSVC_*`` to one typed object. Nobody else reads it.
+
+Every setting is one line of ``Settings``: its parser, its default and what it means, from which the
+operator's documentation is generated. ``AUTHSVC_X`` may be given as ``AUTHSVC_X_FILE``, the path of a file
+that holds the value; unknown ``AUTHSVC_*`` names are refused; all problems are reported together.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from authsvc.model import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "AUTHSVC_"
+SCHEMES = ("cloudstack", "sigv4", "s3v2")
+FACES = ("native", "cloudstack")
+_CACHE_KEY_BYTES = 32
+
+
+class SettingsError(ValueError):
+    """The environment cannot be used; ``problems`` holds one line each, none with a secret in it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Take the problems."""
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+def _words(*known: str) -> fields.Function:
+    """Parse words parted by commas or white space, each one of ``known`` where that is given."""
+
+    def parse(value: str) -> frozenset[str]:
+        words = frozenset(re.split(r"[\s,]+", value)) - {""}
+        if known and (strange := words - set(known)):
+            raise ValidationError(f"{', '.join(sorted(strange))}: not one of {', '.join(known)}")
+        return words
+
+    return fields.Function(deserialize=parse)
+
+
+def _secret(value: str) -> Secret | None:
+    return Secret(value) if value else None
+
+
+def _secret_lines(value: str) -> tuple[Secret, ...]:
+    return tuple(Secret(line) for line in value.splitlines() if line)
+
+
+def _cache_keys(value: str) -> tuple[Secret, ...]:
+    lines = value.split()
+    for number, line in enumerate(lines, 1):
+        try:
+            length = len(base64.b64decode(line, validate=True))
+        except binascii.Error:
+            raise ValidationError(f"line {number} is not base64") from None
+        if length != _CACHE_KEY_BYTES:
+            raise ValidationError(f"line {number} holds {length} bytes, {_CACHE_KEY_BYTES} are needed")
+    return tuple(Secret(line) for line in lines)
+
+
+def _file(value: str) -> Path | None:
+    if value and not Path(value).is_file():
+        raise ValidationError(f"there is no file {value}")
+    return Path(value) if value else None
+
+
+def _number(low: float, high: float) -> fields.Float:
+    return fields.Float(allow_nan=False, validate=validate.Range(min=low, max=high))
+
+
+def _whole(low: int, high: int) -> fields.Integer:
+    return fields.Integer(validate=validate.Range(min=low, max=high))
+
+
+def _setting(field: fields.Field[Any], default: Any, about: str, *, shown: str | None = None) -> Any:
+    """Declare a setting; ``shown`` is the default as documentation prints it."""
+    printed = shown if shown is not None else _printed(default)
+    return dataclasses.field(
+        default_factory=lambda: default, metadata={"field": field, "about": about, "shown": printed}
+    )
+
+
+def _printed(default: Any) -> str:
+    if isinstance(default, frozenset):
+        return ",".join(sorted(default))
+    return "" if default in (None, ()) else str(default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can say; each field is ``AUTHSVC_`` and its name in capitals."""
+
+    host: str = _setting(fields.String(), "127.0.0.1", "Address to listen on.")
+    port: int = _setting(_whole(0, 65535), 8180, "Port of the faces; 0 picks a free one.")
+    ops_port: int = _setting(
+        _whole(0, 65535), 8181, "Port of `/livez`, `/readyz` and `/metrics`, on the same address."
+    )
+    faces: frozenset[str] = _setting(
+        _words(*FACES), frozenset(FACES), "Dialects to speak: " + ", ".join(FACES) + "."
+    )
+    database_url: Secret = _setting(
+        fields.Function(deserialize=_secret),
+        Secret("sqlite:///authsvc.db"),
+        "The directory: `mysql://user:password@host:3306/cloud` (TLS by query parameters) or "
+        "`sqlite:///path` for the embedded one.",
+        shown="sqlite:///authsvc.db",
+    )
+    database_keys: tuple[Secret, ...] = _setting(
+        fields.Function(deserialize=_secret_lines),
+        (),
+        "CloudStack's database keys, one a line, tried in order; empty: secrets are stored in clear.",
+    )
+    cloudstack_properties: Path | None = _setting(
+        fields.Function(deserialize=_file),
+        None,
+        "Path of CloudStack's `db.properties`, to take the database key from it instead.",
+    )
+    cloudstack_key: Path | None = _setting(
+        fields.Function(deserialize=_file),
+        None,
+        "Path of the management server's key file, which opens `ENC(…)` in that file.",
+    )
+    redis_url: Secret | None = _setting(
+        fields.Function(deserialize=_secret),
+        None,
+        "Shared cache: `redis://`, `rediss://` or `redis+sentinel://host:port,host:port/master`; empty: "
+        "in-process cache only.",
+    )
+    cache_keys: tuple[Secret, ...] = _setting(
+        fields.Function(deserialize=_cache_keys),
+        (),
+        "Keys that seal cached records, base64 of 32 bytes, one a line; the first seals, all open. "
+        "Needed with `AUTHSVC_REDIS_URL`, the same in every process of the region.",
+    )
+    cache_size: int = _setting(
+        _whole(1, 10_000_000), 100_000, "Access keys remembered in the process at most."
+    )
+    fresh_for: float = _setting(
+        _number(0, 60),
+        2.0,
+        "Seconds a remembered record answers without asking again: how long a revoked key may still work.",
+    )
+    max_stale: float = _setting(
+        _number(0, 3600),
+        300.0,
+        "Seconds a remembered record may still answer while the database is away; 0: not at all.",
+    )
+    callers: Path | None = _setting(
+        fields.Function(deserialize=_file),
+        None,
+        "Path of the TOML file that names the callers; without it nobody may ask.",
+    )
+    region_id: int = _setting(_whole(1, 2**31 - 1), 1, "This region's id in the registry of regions.")
+    schemes: frozenset[str] = _setting(
+        _words(*SCHEMES), frozenset(SCHEMES), "Signature schemes accepted: " + ", ".join(SCHEMES) + "."
+    )
+    timeless: frozenset[str] = _setting(
+        _words(*SCHEMES),
+        frozenset({"cloudstack"}),
+        "Schemes whose signatures may carry no time, and so can be replayed for ever.",
+    )
+    algorithms: frozenset[str] = _setting(
+        _words("HmacSHA1", "HmacSHA512"),
+        frozenset({"HmacSHA1", "HmacSHA512"}),
+        "Digests accepted in CloudStack API signatures.",
+    )
+    cloudstack_lenient: bool = _setting(
+        fields.Boolean(),
+        False,
+        "Also accept the ways of encoding `~ * [ ]` and of sorting in which some published CloudStack "
+        "clients differ from CloudStack itself.",
+        shown="false",
+    )
+    expires_within: float = _setting(
+        _number(0, 10 * 365 * 86400),
+        0.0,
+        "Seconds CloudStack's `expires` may lie ahead at most; 0: any. 900 is CloudStack's own limit where "
+        "it enforces one.",
+    )
+    clock_skew: float = _setting(
+        _number(0, 3600), 900.0, "Seconds a signing time may lie before or after ours."
+    )
+    presign_lifetime: float = _setting(
+        _number(1, 604800), 604800.0, "Longest life of a presigned request, seconds."
+    )
+    signing_regions: frozenset[str] = _setting(
+        _words(),
+        frozenset(),
+        "Region names accepted in a credential scope; empty: any, unless the request's `expect.region` says.",
+    )
+    signing_services: frozenset[str] = _setting(
+        _words(),
+        frozenset(),
+        "Service names accepted in a credential scope; empty: any, unless `expect.service` says.",
+    )
+    restricted_keys: bool = _setting(
+        fields.Boolean(),
+        False,
+        "Accept key pairs that carry rules of their own. The rules name CloudStack APIs; whoever asks must "
+        "heed `key.restricted` in the answer.",
+        shown="false",
+    )
+    stream: str = _setting(
+        fields.String(validate=validate.OneOf(["off", "hotset", "binlog"])),
+        "off",
+        "How changes are heard of before `AUTHSVC_FRESH_FOR` is over: `off`; `hotset` and `binlog` are not "
+        "in this version.",
+    )
+    tls_certificate: Path | None = _setting(
+        fields.Function(deserialize=_file),
+        None,
+        "Path of the server's certificate chain (PEM); with it the faces speak TLS.",
+    )
+    tls_key: Path | None = _setting(
+        fields.Function(deserialize=_file), None, "Path of the certificate's private key (PEM)."
+    )
+    tls_client_ca: Path | None = _setting(
+        fields.Function(deserialize=_file),
+        None,
+        "Path of the CA whose client certificates may name a caller (PEM).",
+    )
+    drain: float = _setting(
+        _number(0, 300),
+        5.0,
+        "Seconds between turning not ready and closing on SIGTERM, so that balancers notice first.",
+    )
+    log_level: str = _setting(
+        fields.String(validate=validate.OneOf(["debug", "info", "warning", "error"])),
+        "info",
+        "`info` writes a line a request; `warning` only what needs attention.",
+    )
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment (``os.environ`` when None).
+
+    Raises:
+        SettingsError: With every problem found.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    values = dict(_values(environment, problems))
+    loaded: dict[str, Any] = {}
+    try:
+        loaded = _SCHEMA.load(values)
+    except ValidationError as error:
+        loaded = error.valid_data if isinstance(error.valid_data, dict) else {}
+        problems += [f"{name}: {_first(messages)}" for name, messages in error.messages_dict.items()]
+    problems += _contradictions(loaded)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**loaded)
+
+
+def _values(environment: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(environment):
+        if not name.startswith(PREFIX):
+            continue
+        plain = name.removesuffix("_FILE")
+        if name in _SCHEMA.fields or plain not in _SCHEMA.fields:
+            yield name, environment[name]
+        elif plain in environment:
+            problems.append(f"{plain}: given both as {plain} and as {name}")
+        else:
+            try:
+                # A file written by an editor ends in a newline that is no part of the value.
+                yield plain, Path(environment[name]).read_text(encoding="utf-8").removesuffix("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(f"{name}: cannot be read: {type(error).__name__}")
+
+
+def _contradictions(loaded: Mapping[str, Any]) -> Iterator[str]:
+    given = {name for name, value in loaded.items() if value}
+    for need, other in (
+        ("redis_url", "cache_keys"),
+        ("cloudstack_key", "cloudstack_properties"),
+        ("tls_certificate", "tls_key"),
+        ("tls_key", "tls_certificate"),
+        ("tls_client_ca", "tls_certificate"),
+    ):
+        if need in given and other not in given:
+            yield f"{_name(need)}: needs {_name(other)} too"
+    if {"database_keys", "cloudstack_properties"} <= given:
+        yield f"{_name('database_keys')}: given beside {_name('cloudstack_properties')}; give one of them"
+    if loaded.get("stream", "off") != "off":
+        yield f"{_name('stream')}: {loaded['stream']} is not in this version; use off"
+
+
+def _name(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _first(messages: Any) -> str:
+    while isinstance(messages, (list, dict)) and messages:
+        messages = messages[0] if isinstance(messages, list) else next(iter(messages.values()))
+    return "there is no such setting" if messages == "Unknown field." else str(messages)
+
+
+def _schema() -> Schema:
+    declared: dict[str, fields.Field[Any]] = {}
+    for field in dataclasses.fields(Settings):
+        parser = field.metadata["field"]
+        parser.attribute = field.name
+        declared[_name(field.name)] = parser
+    return Schema.from_dict(declared)()
+
+
+_SCHEMA = _schema()
