@@ -1,0 +1,91 @@
+"""One JSON line an event, written by a thread, so that a blocked pipe never blocks an answer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import orjson
+
+CAPACITY = 10_000
+"""Lines waiting at most; beyond it lines are dropped and counted."""
+
+
+class LineLog:
+    """A bounded queue of lines in front of a file descriptor.
+
+    A reader that stops reading costs lines (``dropped``), never time: the writing thread is the only one that
+    blocks. Close waits at most a second for what is left.
+    """
+
+    def __init__(self, descriptor: int = 1, *, capacity: int = CAPACITY) -> None:
+        """Write to the descriptor, standard output by default."""
+        self.dropped = 0
+        self._descriptor = descriptor
+        self._capacity = capacity
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.put(None)
+        self._thread.join(timeout=1.0)
+
+    def emit(self, fields: dict[str, Any]) -> None:
+        """Queue one event; ``time`` is added in front."""
+        if self._lines.qsize() >= self._capacity:
+            self.dropped += 1
+            return
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = orjson.dumps({"time": now, **fields}, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+        self._lines.put(line)
+
+    def _write(self) -> None:
+        while (line := self._lines.get()) is not None:
+            try:
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+            except OSError:  # a full disk or a closed pipe loses lines, nothing else
+                self.dropped += 1
+
+
+class LineHandler(logging.Handler):
+    """Sends the standard library's records, ours and the libraries', down a ``LineLog``."""
+
+    def __init__(self, log: LineLog) -> None:
+        """Take the log to write to."""
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the record; an exception gives its type and place, not its text, which may quote input."""
+        fields: dict[str, Any] = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = record.exc_info[0].__name__
+            fields["at"] = _place(record.exc_info[2])
+        self._log.emit(fields)
+
+
+def capture_standard_logging(log: LineLog, level: str) -> None:
+    """Make ``logging`` write to the log at the level, and nowhere else."""
+    logging.basicConfig(level=level.upper(), handlers=[LineHandler(log)], force=True)
+
+
+def _place(traceback: Any) -> list[str]:
+    places = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{traceback.tb_lineno} {code.co_name}")  # noqa: PTH119
+        traceback = traceback.tb_next
+    return places[-8:]
+
+
+def _plain(value: Any) -> str:
+    return f"<{type(value).__name__}>"
