@@ -1,0 +1,63 @@
+"""A secret stays silent in every way Python can make something talk."""
+
+import copy
+import json
+import logging
+import pickle
+
+import orjson
+import pytest
+
+from authsvc.model import Secret
+
+TEXT = "wJalrXUtnFEMI/K7MDENG"
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        repr,
+        str,
+        "{}".format,
+        "{!r:>40}".format,
+        lambda s: f"{s}",
+        lambda s: f"{s:.3}",
+        lambda s: "%s %r" % (s, s),  # noqa: UP031
+        lambda s: repr([s, {"k": s}]),
+        lambda s: logging.LogRecord("n", 20, "f", 1, "%s", (s,), None).getMessage(),
+        lambda s: json.dumps({"s": s}, default=str),
+        lambda s: orjson.dumps({"s": s}, default=str).decode(),
+    ],
+)
+def test_what_is_printed_holds_no_part_of_it(talk):
+    said = talk(Secret(TEXT))
+
+    assert TEXT[:4] not in said
+    assert "Secret(" in said or "Sec" in said
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        pickle.dumps,
+        copy.copy,
+        copy.deepcopy,
+        json.dumps,
+        orjson.dumps,
+        hash,
+        lambda s: s == Secret(TEXT),
+        lambda s: s == TEXT,
+        vars,
+        bytes,
+        list,
+    ],
+)
+def test_what_would_copy_or_compare_it_is_refused(leak):
+    with pytest.raises(TypeError):
+        leak(Secret(TEXT))
+
+
+def test_reveal_is_the_way_out_and_emptiness_can_be_asked():
+    assert Secret(TEXT).reveal() == TEXT
+    assert Secret(TEXT)
+    assert not Secret("")
