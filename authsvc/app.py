@@ -1,0 +1,91 @@
+"""The aiohttp application: one service, some faces, one line a request."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from authsvc.faces.face import NOTES, SERVICE, http_refusal, internal_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from contextlib import AbstractAsyncContextManager
+
+    from authsvc.faces.callers import Callers
+    from authsvc.faces.face import Face
+    from authsvc.service.service import Service
+
+MAX_BODY = 64 * 1024
+
+Tell = Callable[[dict[str, Any]], None]
+"""Takes the one event a request leaves behind: method, route, status, seconds, and what the face noted."""
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_log = logging.getLogger(__name__)
+
+
+def make_app(
+    open_service: Callable[[], AbstractAsyncContextManager[Service]],
+    faces: Iterable[Face],
+    *,
+    callers: Callers,
+    tell: Tell | None = None,
+) -> web.Application:
+    """Build the application; nothing is opened before it starts.
+
+    Args:
+        open_service: Opens the service for the application's lifetime.
+        faces: The dialects to speak.
+        callers: Who may ask.
+        tell: Who hears of each request; None for nobody.
+    """
+
+    async def service(app: web.Application) -> AsyncIterator[None]:
+        async with open_service() as opened:
+            app[SERVICE] = opened
+            yield
+
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_witness(tell or _tell_nobody)])
+    app.cleanup_ctx.append(service)
+    for face in faces:
+        app.router.add_routes(face.routes(callers))
+    return app
+
+
+def _witness(tell: Tell) -> Any:
+    """Make the middleware that sees every request out: with an answer whatever happens, and one event."""
+
+    @web.middleware
+    async def witness(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        notes: dict[str, Any] = {}
+        request[NOTES] = notes
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            response = http_refusal(error)
+        except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
+            _log.exception("a fault of ours")
+            response = internal_error()
+        route = request.match_info.route.resource
+        tell(
+            {
+                "event": "request",
+                "method": request.method,
+                "route": "" if route is None else route.canonical,
+                "status": response.status,
+                "seconds": round(time.perf_counter() - began, 6),
+                **notes,
+            }
+        )
+        return response
+
+    return witness
+
+
+def _tell_nobody(_event: dict[str, Any]) -> None:
+    pass

@@ -1,0 +1,34 @@
+"""How a command fails: one clear line a problem, and an exit status that says so."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.errors import AuthError
+from authsvc.settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Turn what an operator can mend into lines on standard error and exit status 1."""
+    try:
+        yield
+    except SettingsError as error:
+        fail(*error.problems)
+    except AuthError as error:
+        fail(*error.detail.get("reasons", [error.message]))
+    except (ValueError, OSError) as error:
+        fail(*str(error).splitlines())
+
+
+def fail(*problems: str) -> None:
+    """Print the problems and exit with status 1."""
+    for problem in problems:
+        click.echo(f"authsvc: {problem}", err=True)
+    raise SystemExit(1)

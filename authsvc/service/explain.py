@@ -1,0 +1,165 @@
+"""Why does this signature not match?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from authsvc import signing
+from authsvc.errors import AuthError, SignatureMismatch
+from authsvc.model import Secret
+from authsvc.service.causes import CAUSES, other_secrets
+from authsvc.service.policy import ANYTHING, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from authsvc.service.policy import Expectation, Policy
+    from authsvc.signing import Claim, Scheme, SignedRequest
+
+MOST_VARIANTS = 4000
+"""Bound on what is tried: each costs tens of microseconds."""
+
+LENIENT = (
+    "the client encodes `~ * [ ]` or sorts parameters unlike CloudStack itself; CloudStack refuses it too "
+    "(AUTHSVC_CLOUDSTACK_LENIENT=true accepts it here)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What can be said about a request's signature.
+
+    Attributes:
+        claim: What the request says of itself; None where it cannot be read.
+        steps: (name, text) of every intermediate, in the order the specification makes them.
+        refusal: Why it cannot be read, or which rule of policy it breaks; None if neither.
+        matches: Whether the secret's holder signed it; None without a secret or without a claim.
+        causes: What would explain a mismatch, likeliest first.
+    """
+
+    claim: Claim | None = None
+    steps: tuple[tuple[str, str], ...] = ()
+    refusal: AuthError | None = None
+    matches: bool | None = None
+    causes: tuple[str, ...] = ()
+
+
+def explain(
+    request: SignedRequest,
+    *,
+    schemes: Sequence[Scheme],
+    lenient: Sequence[Scheme],
+    policy: Policy,
+    now: float,
+    secret: Secret | None = None,
+    expect: Expectation = ANYTHING,
+) -> Explanation:
+    """Take the request apart and, given the secret key, say whether it matches and if not why.
+
+    Args:
+        request: As the server saw it.
+        schemes: The schemes to read it by.
+        lenient: The same with every leniency on, to tell what would help.
+        policy: The operator's rules.
+        now: Unix seconds.
+        secret: The user's secret key, where it can be had.
+        expect: What the endpoint is.
+    """
+    try:
+        claim = signing.read(schemes, request)
+    except AuthError as error:
+        return Explanation(refusal=error)
+    refusal: AuthError | None = None
+    try:
+        policy.admit(claim, now=now, expect=expect)
+    except AuthError as error:
+        refusal = error
+    matches = None if secret is None else _matches(schemes, claim, secret)
+    causes: tuple[str, ...] = ()
+    if secret is not None and not matches:
+        if _signed(request, claim, lenient, secret):
+            causes = (LENIENT,)
+        else:
+            causes = tuple(islice(_causes(request, claim, schemes, secret), 3))
+    return Explanation(claim=claim, steps=_steps(claim), refusal=refusal, matches=matches, causes=causes)
+
+
+def first_difference(ours: str, theirs: str) -> str | None:
+    """Name the first line in which the client's text and ours differ; None if they are alike."""
+    if ours == theirs:
+        return None
+    our_lines, their_lines = ours.split("\n"), theirs.split("\n")
+    for number, (our, their) in enumerate(zip(our_lines, their_lines, strict=False), 1):
+        if our != their:
+            return f"line {number}: the client has {their!r}, the server has {our!r}"
+    return f"the client has {len(their_lines)} lines, the server has {len(our_lines)}"
+
+
+def _steps(claim: Claim) -> tuple[tuple[str, str], ...]:
+    steps: list[tuple[str, str]] = [("access key", claim.access_key)]
+    if claim.signed_at is not None:
+        steps.append(("signed at", timestamp(claim.signed_at)))
+    if claim.expires_at is not None:
+        steps.append(("expires at", timestamp(claim.expires_at)))
+    if claim.scope is not None:
+        steps.append(("scope", f"{claim.scope.date}/{claim.scope.region}/{claim.scope.service}"))
+    if claim.signed_headers:
+        steps.append(("signed headers", ";".join(claim.signed_headers)))
+    if claim.unsigned_query:
+        steps.append(("query parameters that are not signed", ", ".join(claim.unsigned_query)))
+    if claim.canonical_request is not None:
+        digest = hashlib.sha256(claim.canonical_request.encode()).hexdigest()
+        steps += [("canonical request", claim.canonical_request), ("its SHA-256", digest)]
+    names = ["string to sign"] + ["string to sign, another form that is accepted"] * len(
+        claim.strings_to_sign
+    )
+    steps += zip(names, claim.strings_to_sign, strict=False)
+    return tuple(steps)
+
+
+def _matches(schemes: Sequence[Scheme], claim: Claim, secret: Secret) -> bool:
+    try:
+        signing.prove(schemes, claim, secret)
+    except SignatureMismatch:
+        return False
+    return True
+
+
+def _causes(request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secret: Secret) -> Iterator[str]:
+    """Yield single causes; if there is none, pairs of them."""
+    found = False
+    for told, candidate in other_secrets(claim.access_key, secret.reveal()):
+        if _matches(schemes, claim, Secret(candidate)):
+            found = True
+            yield told
+    for cause in CAUSES:
+        if any(_signed(variant, claim, schemes, secret) for variant in cause.variants(request)):
+            found = True
+            yield cause.found
+    if not found:
+        yield from _pairs(request, claim, schemes, secret)
+
+
+def _pairs(request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secret: Secret) -> Iterator[str]:
+    tried = 0
+    for index, first in enumerate(CAUSES):
+        for once in first.variants(request):
+            for second in CAUSES[index + 1 :]:
+                for twice in second.variants(once):
+                    tried += 1
+                    if tried > MOST_VARIANTS:
+                        return
+                    if _signed(twice, claim, schemes, secret):
+                        yield f"{first.found}; and {second.found}"
+                        return
+
+
+def _signed(variant: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secret: Secret) -> bool:
+    try:
+        read = signing.read(schemes, variant)
+    except AuthError:
+        return False
+    return read.scheme == claim.scheme and _matches(schemes, read, secret)

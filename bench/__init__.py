@@ -1,0 +1,1 @@
+"""Figures, not tests: whole processes over real sockets, compared interleaved in one run."""
