@@ -1,0 +1,202 @@
+"""Who may ask: the stores and gateways of the callers file, what each is granted, and how each proves itself."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+
+from authsvc.errors import CallerForbidden, CallerUnauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from aiohttp import web
+
+Grant = Literal["verify", "identify", "secret", "signing-key", "regions", "admin"]
+GRANTS: Final = frozenset(get_args(Grant))
+TOKEN_PREFIX: Final = "asv_"  # noqa: S105 - marks tokens so that scanners for leaked ones can find them
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+_BEARER = re.compile(r"Bearer +(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_KEYS = frozenset({"name", "token_sha256", "tls_names", "grants"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """One entry of the callers file.
+
+    Attributes:
+        name: As it appears in logs.
+        grants: What it may ask for.
+        token_sha256: Lower-case hex SHA-256 of each token it may show; two while one replaces the other.
+        tls_names: Subject alternative names (DNS or URI) of client certificates that are this caller.
+        options: The entry's sub-tables by name, for the faces that have settings of their own per caller.
+    """
+
+    name: str
+    grants: frozenset[Grant]
+    token_sha256: frozenset[str] = frozenset()
+    tls_names: frozenset[str] = frozenset()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def require(caller: Caller, grant: Grant) -> None:
+    """Return if the caller has the grant.
+
+    Raises:
+        CallerForbidden: It has not.
+    """
+    if grant not in caller.grants:
+        raise CallerForbidden(f"the caller lacks the grant {grant!r}")
+
+
+def new_token() -> str:
+    """Make a token of 256 random bits, to be shown once; only its digest is kept."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def token_digest(token: str) -> str:
+    """Return the hex SHA-256 under which the callers file knows a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class Callers:
+    """All callers, found by token or by client certificate."""
+
+    def __init__(self, callers: Iterable[Caller] = ()) -> None:
+        """Index the callers; ``parse`` is what checks that no two share a token, a name or a certificate."""
+        self.all = tuple(callers)
+        self._by_digest = {digest: caller for caller in self.all for digest in caller.token_sha256}
+        self._by_tls_name = {name: caller for caller in self.all for name in caller.tls_names}
+
+    @classmethod
+    def parse(cls, source: str | Mapping[str, Any]) -> Self:
+        """Read the callers file: its TOML text, or what a TOML reader made of it.
+
+        Raises:
+            ValueError: One line for every problem there is; none repeats a token or a digest.
+        """
+        if isinstance(source, str):
+            try:
+                source = tomllib.loads(source)
+            except tomllib.TOMLDecodeError as error:
+                raise ValueError(f"the callers file is not TOML: {error}") from None
+        entries = source.get("caller", [])
+        problems = [
+            f"unknown key {key!r}; entries are [[caller]] tables" for key in source.keys() - {"caller"}
+        ]
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            problems.append("caller must be a list of tables, each begun by [[caller]]")
+            entries = []
+        for number, entry in enumerate(entries, 1):
+            problems += (f"{_place(number, entry)}: {problem}" for problem in _problems(entry))
+        problems += _shared(entries)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return cls(_caller(entry) for entry in entries)
+
+    def authenticate(self, request: web.Request) -> Caller:
+        """Return who asks, by ``Authorization: Bearer``, ``X-Auth-Token`` or a client certificate.
+
+        An Authorization of another kind may be a user's own signature and is nobody's business here. Every
+        token shown must be known, and all that is shown must name one caller: a choice between two would be
+        a guess.
+
+        Raises:
+            CallerUnauthorized: Nobody, somebody unknown, or more than one.
+        """
+        shown: set[str] = set()
+        caller: Caller | None = None
+        for token in _tokens(request):
+            caller = self._by_digest.get(token_digest(token))
+            if caller is None:
+                raise CallerUnauthorized("the caller token is not known here")
+            shown.add(caller.name)
+        if self._by_tls_name:
+            for caller in self._certified(request):
+                shown.add(caller.name)
+        if caller is None:
+            raise CallerUnauthorized
+        if len(shown) > 1:
+            raise CallerUnauthorized("the request names more than one caller")
+        return caller
+
+    def _certified(self, request: web.Request) -> Iterator[Caller]:
+        transport = request.transport
+        certificate = transport.get_extra_info("peercert") if transport is not None else None
+        for kind, name in (certificate or {}).get("subjectAltName", ()):
+            caller = self._by_tls_name.get(name.lower() if kind == "DNS" else name)
+            if caller is not None and kind == ("URI" if ":" in name else "DNS"):
+                yield caller
+
+
+def _tokens(request: web.Request) -> Iterator[str]:
+    for value in request.headers.getall("Authorization", ()):
+        bearer = _BEARER.fullmatch(value)
+        if bearer is not None:
+            yield bearer[1]
+    yield from request.headers.getall("X-Auth-Token", ())
+
+
+def _place(number: int, entry: Mapping[str, Any]) -> str:
+    name = entry.get("name")
+    return (
+        f"caller {number} ({name})" if isinstance(name, str) and _NAME.fullmatch(name) else f"caller {number}"
+    )
+
+
+def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(entry.get("name"), str) or not _NAME.fullmatch(entry["name"]):
+        yield "name must be 1 to 64 of letters, digits, dot, underscore and hyphen"
+    lists = {key: entry.get(key, []) for key in ("token_sha256", "tls_names", "grants")}
+    for key, values in lists.items():
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            yield f"{key} must be a list of strings"
+            lists[key] = []
+    if not all(_DIGEST.fullmatch(digest) for digest in lists["token_sha256"]):
+        yield "token_sha256 holds something that is no SHA-256 (64 hexadecimal digits); it must not hold the token"
+    if not entry.get("token_sha256") and not entry.get("tls_names"):
+        yield "neither token_sha256 nor tls_names: nothing could ever be this caller"
+    if not entry.get("grants"):
+        yield "grants is missing or empty"
+    for grant in sorted(set(lists["grants"]) - GRANTS):
+        yield f"unknown grant {grant!r}; there are: {', '.join(sorted(GRANTS))}"
+    for key in sorted(entry.keys() - _KEYS):
+        if not isinstance(entry[key], dict):
+            yield f"unknown key {key!r}"
+
+
+def _shared(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Name what two entries both lay claim to."""
+    seen: dict[tuple[str, str], int] = {}
+    for number, entry in enumerate(entries, 1):
+        for key in ("name", "token_sha256", "tls_names"):
+            values = entry.get(key, [])
+            for value in {values} if isinstance(values, str) else _strings(values):
+                first = seen.setdefault((key, value.lower()), number)
+                if first != number:
+                    yield f"caller {first} and caller {number} have the same {key}"
+
+
+def _strings(values: object) -> set[str]:
+    return {value for value in values if isinstance(value, str)} if isinstance(values, list) else set()
+
+
+def _caller(entry: Mapping[str, Any]) -> Caller:
+    return Caller(
+        name=entry["name"],
+        grants=frozenset(entry["grants"]),
+        token_sha256=frozenset(digest.lower() for digest in entry.get("token_sha256", ())),
+        tls_names=frozenset(_tls_name(name) for name in entry.get("tls_names", ())),
+        options={key: value for key, value in entry.items() if key not in _KEYS},
+    )
+
+
+def _tls_name(name: str) -> str:
+    """Lower-case a DNS name; a URI's path has case."""
+    return name if ":" in name else name.lower()

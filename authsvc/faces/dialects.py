@@ -1,0 +1,145 @@
+"""What each dialect calls a refusal: one table per dialect, in which the nearest class of the error speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from authsvc import errors
+from authsvc.errors import AuthError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Said(NamedTuple):
+    """A refusal on the wire: its HTTP status and its code."""
+
+    status: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A table from errors to what is said of them; one without an entry of its own speaks as its parent class."""
+
+    name: str
+    table: Mapping[type[AuthError], Said]
+
+    def say(self, error: AuthError) -> Said:
+        """Return what the nearest class of the error says."""
+        return next(self.table[kind] for kind in type(error).__mro__ if kind in self.table)
+
+
+NATIVE: Final = Dialect(
+    name="native",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(400, "MalformedRequest"),
+        errors.Denied: Said(403, "AccessDenied"),
+        errors.CallerUnauthorized: Said(401, "CallerUnauthorized"),
+        errors.CallerForbidden: Said(403, "CallerForbidden"),
+        errors.UnknownAccessKey: Said(404, "UnknownAccessKey"),
+        errors.AccountProblem: Said(403, "AccountProblem"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What authsvc says to its caller about the caller's own request."""
+
+S3: Final = Dialect(
+    name="s3",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(400, "InvalidRequest"),
+        errors.Unsigned: Said(403, "AccessDenied"),
+        errors.MultipleMechanisms: Said(400, "InvalidArgument"),
+        errors.UnknownMechanism: Said(400, "InvalidArgument"),
+        errors.MalformedAuthorization: Said(400, "AuthorizationHeaderMalformed"),
+        errors.MalformedAuthorizationQuery: Said(400, "AuthorizationQueryParametersError"),
+        errors.MalformedParameters: Said(400, "InvalidArgument"),
+        errors.MissingDate: Said(403, "AccessDenied"),
+        errors.MissingPayloadHash: Said(400, "InvalidRequest"),
+        errors.UnknownPayloadHash: Said(400, "InvalidArgument"),
+        errors.UnsignedHeaders: Said(403, "AccessDenied"),
+        errors.DuplicateParameter: Said(400, "InvalidArgument"),
+        errors.Denied: Said(403, "AccessDenied"),
+        errors.UnknownAccessKey: Said(403, "InvalidAccessKeyId"),
+        errors.SignatureMismatch: Said(403, "SignatureDoesNotMatch"),
+        errors.BodyMismatch: Said(400, "XAmzContentSHA256Mismatch"),
+        errors.TimeSkewed: Said(403, "RequestTimeTooSkewed"),
+        errors.SchemeRefused: Said(400, "InvalidRequest"),
+        errors.ScopeMismatch: Said(400, "AuthorizationHeaderMalformed"),
+        errors.QueryScopeMismatch: Said(400, "AuthorizationQueryParametersError"),
+        errors.InvalidToken: Said(400, "InvalidToken"),
+        errors.AccountProblem: Said(403, "AccountProblem"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What S3 says to whoever signed, as its clients expect."""
+
+EC2: Final = Dialect(
+    name="ec2",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(400, "IncompleteSignature"),
+        errors.Unsigned: Said(403, "MissingAuthenticationToken"),
+        errors.MultipleMechanisms: Said(400, "InvalidParameterCombination"),
+        errors.MalformedParameters: Said(400, "InvalidParameterValue"),
+        errors.DuplicateParameter: Said(400, "InvalidParameterCombination"),
+        errors.Denied: Said(401, "AuthFailure"),
+        errors.UnknownAccessKey: Said(403, "InvalidClientTokenId"),
+        errors.SignatureMismatch: Said(403, "SignatureDoesNotMatch"),
+        errors.BodyMismatch: Said(403, "SignatureDoesNotMatch"),
+        errors.TimeSkewed: Said(400, "RequestExpired"),
+        errors.Expired: Said(400, "RequestExpired"),
+        errors.ScopeMismatch: Said(403, "SignatureDoesNotMatch"),
+        errors.InvalidToken: Said(403, "InvalidClientTokenId"),
+        errors.AccountProblem: Said(403, "AccountProblem"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What EC2, STS and the other Query services say to whoever signed."""
+
+CLOUDSTACK: Final = Dialect(
+    name="cloudstack",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(401, "AuthFailure"),
+        errors.Denied: Said(401, "AuthFailure"),
+        errors.AccountProblem: Said(403, "AccountProblem"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What is said of a CloudStack API signature: one code, and a message that tells the cause."""
+
+CLIENT_API: Final = Dialect(
+    name="client-api",
+    table={
+        AuthError: Said(530, "INTERNAL_ERROR"),
+        errors.Malformed: Said(401, "UNAUTHORIZED"),
+        errors.Denied: Said(401, "UNAUTHORIZED"),
+        errors.CallerForbidden: Said(432, "UNSUPPORTED_ACTION_ERROR"),
+        errors.Unavailable: Said(503, "UNAVAILABLE"),
+    },
+)
+"""CloudStack's own face: 401 whatever the cause; the status is also the ``errorcode`` (``ApiErrorCode``)."""
+
+DIALECTS: Final = (NATIVE, S3, EC2, CLOUDSTACK, CLIENT_API)
+
+_BY_SCHEME: Final[Mapping[str, Dialect]] = {
+    "cloudstack": CLOUDSTACK,
+    "sigv2": EC2,
+    "s3v2": S3,
+    "s3v2-post": S3,
+    "sigv4-post": S3,
+}
+
+
+def dialect_of(scheme: str | None, service: str | None) -> Dialect:
+    """Choose the dialect that clients of a scheme expect.
+
+    SigV4 serves S3 and everything else alike, so there the service decides; where nothing is known, S3 is
+    what most clients speak.
+    """
+    s3 = service is None or service.startswith("s3")
+    return _BY_SCHEME.get(scheme or "", S3 if s3 else EC2)

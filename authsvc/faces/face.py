@@ -1,0 +1,75 @@
+"""What a face is to the application, and the few things every face says the same way."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from aiohttp import web
+
+from authsvc.service.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from authsvc.faces.callers import Callers
+
+SERVICE: Final = web.AppKey("service", Service)
+"""Where the application keeps its one service."""
+
+NOTES: Final = web.RequestKey("notes", dict[str, Any])
+"""Where a request keeps the fields of the one line it leaves in the log."""
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """One dialect: its name and the routes it answers for these callers."""
+
+    name: str
+    routes: Callable[[Callers], Sequence[web.RouteDef]]
+
+
+def note(request: web.Request, **fields: Any) -> None:
+    """Add fields to the request's log line, if it leaves one; never a token, signature, query or secret."""
+    notes = request.get(NOTES)
+    if notes is not None:
+        notes.update(fields)
+
+
+def answer(document: Any, *, status: int = 200) -> web.Response:
+    """Send a document as JSON; aware datetimes become RFC 3339 in UTC, to the second."""
+    body = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+    return web.Response(body=body, status=status, content_type=JSON)
+
+
+def refusal(status: int, code: str, message: str, **fields: Any) -> web.Response:
+    """Send ``{"error": {"code", "message", …}}``; a 401 says how to do better, a 503 when to come back."""
+    response = answer({"error": {"code": code, "message": message, **fields}}, status=status)
+    if status == web.HTTPUnauthorized.status_code:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="authsvc"'
+    if status == web.HTTPServiceUnavailable.status_code:
+        response.headers["Retry-After"] = retry_after()
+    return response
+
+
+def http_refusal(error: web.HTTPException) -> web.Response:
+    """Send what aiohttp refused by itself (no such path, method or size) in the same JSON form."""
+    code = type(error).__name__.removeprefix("HTTP")
+    response = refusal(error.status, code, error.reason)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response
+
+
+def internal_error() -> web.Response:
+    """Send what must stay unreachable: a fault of ours that no table of refusals foresaw."""
+    return refusal(500, "InternalError", "internal error")
+
+
+def retry_after() -> str:
+    """Choose 1 to 3 seconds at random, so that those who were refused together do not return together."""
+    return str(1 + secrets.randbelow(3))

@@ -1,0 +1,138 @@
+"""What the native face answers, as plain dicts of the contract's shape."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from authsvc.faces.dialects import dialect_of
+
+if TYPE_CHECKING:
+    from authsvc.errors import AuthError
+    from authsvc.faces.dialects import Dialect
+    from authsvc.faces.native.question import Question
+    from authsvc.model import Credential, Freshness, Principal
+    from authsvc.service.verify import Verified
+    from authsvc.signing import Claim
+
+_LAST_SECOND: Final = 253402300799
+"""The calendar's end, 9999-12-31T23:59:59Z."""
+
+_SCOPE = re.compile(r"(?:/|%2F)([A-Za-z0-9-]+)(?:/|%2F)aws4_request", re.ASCII | re.IGNORECASE)
+
+
+def proven(verified: Verified) -> dict[str, Any]:
+    """Describe who signed, and what the signature says."""
+    claim, credential = verified.claim, verified.credential
+    return {
+        "authenticated": True,
+        "scheme": claim.scheme,
+        "access_key": claim.access_key,
+        "principal": principal(credential.principal),
+        "signature": _signature(claim),
+        "freshness": freshness(credential.freshness),
+    }
+
+
+def refused(error: AuthError, dialect: Dialect) -> dict[str, Any]:
+    """Describe a no, in the words the client that signed expects."""
+    said = dialect.say(error)
+    return {
+        "authenticated": False,
+        "scheme": error.scheme,
+        "access_key": _clean(error.access_key),
+        "error": {
+            "code": said.code,
+            "status": said.status,
+            "message": _clean(error.message),
+            "detail": _clean(error.detail),
+        },
+    }
+
+
+def dialect_for(error: AuthError, question: Question) -> Dialect:
+    """Choose the dialect of whoever signed: by scheme, and where a scheme serves many services, by service.
+
+    The endpoint's own service decides; where the caller does not say, the one the credential scope claims.
+    """
+    service = question.expect.service or _claimed_service(question)
+    return dialect_of(error.scheme, service)
+
+
+def principal(who: Principal) -> dict[str, Any]:
+    """Describe the user with its account, domain and key."""
+    user, account, domain, key = who.user, who.account, who.domain, who.key
+    role = account.role
+    return {
+        "user": {"id": user.id, "name": user.name, "state": user.state},
+        "account": {
+            "id": account.id,
+            "name": account.name,
+            "type": account.type,
+            "role": None if role is None else role.name,
+            "state": account.state,
+        },
+        "domain": {"id": domain.id, "name": domain.name, "path": domain.path},
+        "key": {"id": key.id, "expires_at": moment(key.expires_at), "restricted": key.restricted},
+    }
+
+
+def identified(credential: Credential) -> dict[str, Any]:
+    """Describe the user with everything the directory knows but the secret."""
+    user = credential.principal.user
+    who = principal(credential.principal)
+    who["user"] |= {
+        "firstname": user.firstname,
+        "lastname": user.lastname,
+        "email": user.email,
+        "timezone": user.timezone,
+        "created": moment(user.created),
+        "source": user.source,
+    }
+    return {"principal": who, "freshness": freshness(credential.freshness)}
+
+
+def freshness(known: Freshness) -> dict[str, Any]:
+    """Describe how old the answer's ground is."""
+    return {"as_of": moment(known.as_of), "source": known.source}
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Turn Unix seconds into what ``face.answer`` writes as RFC 3339; times off the calendar are cut to it."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
+
+
+def _signature(claim: Claim) -> dict[str, Any]:
+    scope = claim.scope
+    return {
+        "signed_at": moment(claim.signed_at),
+        "expires_at": moment(claim.expires_at),
+        "scope": scope and {"date": scope.date, "region": scope.region, "service": scope.service},
+        "signed_headers": claim.signed_headers,
+        "unsigned_query": claim.unsigned_query,
+        "payload": claim.payload,
+        "body_sha256": claim.body_sha256,
+    }
+
+
+def _claimed_service(question: Question) -> str | None:
+    request = question.request
+    for text in (*request.fields.get("authorization", ()), request.query or ""):
+        found = _SCOPE.search(text)
+        if found is not None:
+            return found[1].lower()
+    return None
+
+
+def _clean(value: Any) -> Any:
+    """Make a refusal's words fit for JSON: bytes that were no UTF-8 must not turn a no into a fault."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {str(name): _clean(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,62 @@
+"""One exchange with a caller: who asks, may they, what do they ask, and a refusal in the native words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from authsvc.errors import AuthError, Unavailable
+from authsvc.faces.body import expect_later, read_body
+from authsvc.faces.callers import require
+from authsvc.faces.dialects import NATIVE
+from authsvc.faces.face import JSON, SERVICE, http_refusal, note, refusal
+from authsvc.faces.native.documents import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from authsvc.faces.callers import Caller, Callers, Grant
+    from authsvc.service.service import Service
+
+_MEDIA_TYPES: Final = frozenset({JSON, "application/octet-stream", "application/x-www-form-urlencoded"})
+"""JSON; what aiohttp reports where there is no Content-Type; and what ``curl -d`` sends unasked."""
+
+
+def post(
+    path: str,
+    grant: Grant,
+    respond: Callable[[web.Request, Service, Caller, Any], Awaitable[web.Response]],
+    callers: Callers,
+) -> web.RouteDef:
+    """Route a POST of JSON to ``respond``, once its caller is known and has the grant."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            caller = callers.authenticate(request)
+            note(request, caller=caller.name)
+            require(caller, grant)
+            _check_media_type(request)
+            document = parse(await read_body(request))
+            return await respond(request, request.app[SERVICE], caller, document)
+        except AuthError as error:
+            return _refusal(request, error)
+        except web.HTTPException as error:
+            return http_refusal(error)
+
+    return web.post(path, handle, expect_handler=expect_later)
+
+
+def _check_media_type(request: web.Request) -> None:
+    if request.headers.get("Content-Type") != JSON and request.content_type not in _MEDIA_TYPES:
+        raise web.HTTPUnsupportedMediaType(reason=f"send the body as {JSON}")
+
+
+def _refusal(request: web.Request, error: AuthError) -> web.Response:
+    verdict = "unavailable" if isinstance(error, Unavailable) else "refused"
+    note(request, verdict=verdict, reason=type(error).__name__)
+    status, code = NATIVE.say(error)
+    field = error.detail.get("field")
+    if field is None:
+        return refusal(status, code, error.message)
+    return refusal(status, code, f"{field}: {error.message}", field=field)

@@ -1,0 +1,98 @@
+"""``/v1/verify`` and ``/v1/verify/batch``: did that user sign this request?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from authsvc.errors import AuthError, Malformed, Unavailable
+from authsvc.faces.callers import require
+from authsvc.faces.dialects import NATIVE
+from authsvc.faces.face import answer, note
+from authsvc.faces.native.answers import dialect_for, proven, refused
+from authsvc.faces.native.question import read_question
+from authsvc.faces.native.schemas import MAX_BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiohttp import web
+
+    from authsvc.faces.callers import Caller
+    from authsvc.faces.native.question import Question
+    from authsvc.service.service import Service
+
+_AT_ONCE: Final = 32
+
+
+async def verify(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
+    """Answer one question: 200 for yes and no alike.
+
+    Raises:
+        Malformed: It is no question.
+        CallerForbidden: It wants what the caller has no grant for.
+        Unavailable: It could not be found out.
+    """
+    question = _granted(read_question(document), caller)
+    try:
+        verified = await service.verify(question.request, caller=caller.name, expect=question.expect)
+    except Unavailable:
+        raise
+    except AuthError as error:
+        note(request, use_case="verify", verdict="deny", reason=_reason(error), scheme=error.scheme)
+        return answer(refused(error, dialect_for(error, question)))
+    note(
+        request,
+        use_case="verify",
+        verdict="allow",
+        scheme=verified.claim.scheme,
+        source=verified.credential.freshness.source,
+        user_id=verified.credential.principal.user.id,
+    )
+    return answer(proven(verified))
+
+
+async def verify_batch(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
+    """Answer many questions in their order, some at once; what is wrong with one is said in its place.
+
+    Raises:
+        Malformed: It is no list of questions, or one too long.
+    """
+    questions = document.get("requests") if type(document) is dict and len(document) == 1 else None
+    if type(questions) is not list or len(questions) > MAX_BATCH:
+        raise Malformed(f"must be a list of at most {MAX_BATCH} questions, and stand alone", field="requests")
+    results: list[dict[str, Any]] = [{}] * len(questions)
+    waiting = enumerate(questions)
+
+    async def work(waiting: Iterator[tuple[int, Any]]) -> None:
+        for place, question in waiting:
+            results[place] = await _result(service, caller, question)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work(waiting) for _ in range(min(_AT_ONCE, len(questions)))))
+    counts = Counter("allow" if result["authenticated"] else result["error"]["code"] for result in results)
+    note(request, use_case="verify_batch", verdict="answered", results=dict(counts))
+    return answer({"results": results})
+
+
+async def _result(service: Service, caller: Caller, document: Any) -> dict[str, Any]:
+    try:
+        question = _granted(read_question(document), caller)
+    except AuthError as error:
+        return refused(error, NATIVE)
+    try:
+        verified = await service.verify(question.request, caller=caller.name, expect=question.expect)
+    except AuthError as error:
+        return refused(error, dialect_for(error, question))
+    return proven(verified)
+
+
+def _granted(question: Question, caller: Caller) -> Question:
+    if question.want:
+        require(caller, "signing-key")
+    return question
+
+
+def _reason(error: AuthError) -> str:
+    return str(error.detail.get("reason") or type(error).__name__)
