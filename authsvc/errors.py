@@ -7,6 +7,7 @@
     │   ├── Unsigned                   it carries no signature of any known scheme
     │   ├── MultipleMechanisms         it carries more than one
     │   ├── UnknownMechanism           its Authorization is of a kind nobody here speaks
+    │   ├── MalformedTarget            the request-target holds a broken escape
     │   ├── MalformedAuthorization     the Authorization header
     │   ├── MalformedAuthorizationQuery  the signature's query parameters
     │   ├── MalformedParameters        the parameters a Query-style scheme signs
@@ -83,6 +84,12 @@ class UnknownMechanism(Malformed):
     """The Authorization header is of a kind nobody here speaks."""
 
     default = "Unsupported Authorization Type"
+
+
+class MalformedTarget(Malformed):
+    """The request-target holds a ``%`` that begins no escape, which two readers may take for two things."""
+
+    default = "Couldn't parse the specified URI."
 
 
 class MalformedAuthorization(Malformed):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from authsvc.errors import Malformed, MultipleMechanisms, UnknownMechanism, Unsigned
+from authsvc.errors import Malformed, MalformedTarget, MultipleMechanisms, UnknownMechanism, Unsigned
 from authsvc.signing.claim import Claim, Payload, Scheme, SchemeName, Scope
 from authsvc.signing.request import SignedRequest
 
@@ -15,6 +16,8 @@ __all__ = ["Claim", "Payload", "Scheme", "SchemeName", "Scope", "SignedRequest",
 
 if TYPE_CHECKING:
     from authsvc.model import Secret
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
@@ -34,6 +37,8 @@ def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
         raise MultipleMechanisms
     (scheme,) = known
     try:
+        if _BROKEN_ESCAPE.search(request.target):
+            raise MalformedTarget
         claim = scheme.read(request)
         _refuse_foreign_authorization(request, claim)
     except Malformed as error:

@@ -12,7 +12,6 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", re.ASCII)
 _TARGET = re.compile(r"/[^\x00-\x20\x7f\ud800-\udfff]*")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00\r\n\ud800-\udfff]")
-_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BUCKET = re.compile(r"[A-Za-z0-9._:\-]{1,255}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -58,8 +57,6 @@ class SignedRequest:
             raise Malformed("the method is not a token", field="method")
         if not _TARGET.fullmatch(self.target) or "#" in self.target:
             raise Malformed("the target must be a raw request-target that begins with /", field="target")
-        if _BROKEN_PERCENT.search(self.target):
-            raise Malformed("the target holds a % that begins no escape", field="target")
         if self.bucket is not None and not _BUCKET.fullmatch(self.bucket):
             raise Malformed("the bucket is not a bucket name", field="bucket")
         if self.body_sha256 is not None and not _SHA256.fullmatch(self.body_sha256):
