@@ -1,0 +1,156 @@
+"""The spine: read, admit, find, prove, state."""
+
+import dataclasses
+
+import pytest
+
+from authsvc import errors
+from authsvc.model import State
+from authsvc.service.identify import Identify
+from authsvc.service.policy import Expectation, Policy
+from authsvc.service.verify import Verify
+from authsvc.signing import SignedRequest
+from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv4 import SigV4
+from tests.people import ACCESS_KEY, NOW, HeardEvents, StoppedClock, alice, signed_s3
+
+
+class Remembering:
+    """A directory that answers ``now`` when asked for something recent, else ``remembered``."""
+
+    def __init__(self, remembered, now=None):
+        self.remembered = remembered
+        self.now = now if now is not None else remembered
+        self.asked = []
+
+    async def find(self, access_key, *, max_age=None):
+        self.asked.append((access_key, max_age))
+        answer = self.remembered if max_age is None else self.now
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if answer is not None and answer.access_key == access_key else None
+
+    async def ping(self):
+        raise NotImplementedError
+
+
+GONE = dataclasses.replace(alice(), access_key="somebody else's")
+
+
+def verify(directory, *, events=None, **policy):
+    return Verify(
+        directory=directory,
+        schemes=(SigV4(), S3V2()),
+        policy=Policy(**{"schemes": frozenset({"sigv4", "s3v2"}), **policy}),
+        clock=StoppedClock(),
+        events=events or HeardEvents(),
+    )
+
+
+async def test_whoever_signed_is_named():
+    events = HeardEvents()
+    verified = await verify(Remembering(alice()), events=events)(signed_s3(), caller="swift")
+
+    assert verified.credential.principal.user.name == "alice"
+    assert verified.claim.scheme == "sigv4"
+    (decision,) = events.decisions
+    assert (decision.verdict, decision.caller, decision.source) == ("allow", "swift", "database")
+    assert ACCESS_KEY not in repr(decision)
+
+
+@pytest.mark.parametrize(
+    ("directory", "request_", "refusal"),
+    [
+        (Remembering(alice()), SignedRequest(method="GET", target="/", headers=()), errors.Unsigned),
+        (Remembering(alice()), signed_s3(at=NOW - 901), errors.TimeSkewed),
+        (Remembering(alice()), signed_s3(secret="another"), errors.SignatureMismatch),
+        (Remembering(GONE), signed_s3(), errors.UnknownAccessKey),
+        (Remembering(alice(user={"state": State.DISABLED})), signed_s3(), errors.AccountProblem),
+        (Remembering(alice(ambiguous=True)), signed_s3(), errors.AccountProblem),
+        (Remembering(errors.DirectoryUnavailable()), signed_s3(), errors.DirectoryUnavailable),
+    ],
+)
+async def test_a_refusal_says_why_and_is_heard_of(directory, request_, refusal):
+    events = HeardEvents()
+    with pytest.raises(refusal):
+        await verify(directory, events=events)(request_, caller="swift")
+
+    (decision,) = events.decisions
+    assert decision.verdict == ("unavailable" if issubclass(refusal, errors.Unavailable) else "deny")
+    assert decision.caller == "swift"
+    assert decision.reason
+
+
+async def test_a_refusal_names_the_scheme_and_the_key_the_request_claimed():
+    with pytest.raises(errors.UnknownAccessKey) as caught:
+        await verify(Remembering(GONE))(signed_s3(), caller="swift")
+
+    assert (caught.value.scheme, caught.value.access_key) == ("sigv4", ACCESS_KEY)
+
+
+async def test_policy_refuses_before_anybody_is_looked_up():
+    directory = Remembering(alice())
+    with pytest.raises(errors.ScopeMismatch):
+        await verify(directory)(signed_s3(), caller="swift", expect=Expectation(region="eu-1"))
+
+    assert directory.asked == []
+
+
+async def test_the_state_of_an_account_is_told_only_to_who_can_sign_for_it():
+    disabled = Remembering(alice(user={"state": State.DISABLED}))
+    with pytest.raises(errors.SignatureMismatch):
+        await verify(disabled)(signed_s3(secret="guessed"), caller="swift")
+
+
+async def test_a_mismatch_on_an_old_secret_is_not_reported_before_the_directory_was_asked_again():
+    old, new = alice(as_of=NOW - 1.5), alice(secret="rotated", as_of=NOW)
+    directory = Remembering(old, now=new)
+    verified = await verify(directory)(signed_s3(secret="rotated"), caller="swift")
+
+    assert verified.credential is new
+    assert directory.asked == [(ACCESS_KEY, None), (ACCESS_KEY, 1.0)]
+
+
+async def test_a_mismatch_on_a_secret_just_read_costs_no_second_look():
+    directory = Remembering(alice(as_of=NOW - 0.5))
+    with pytest.raises(errors.SignatureMismatch):
+        await verify(directory)(signed_s3(secret="wrong"), caller="swift")
+
+    assert len(directory.asked) == 1
+
+
+async def test_a_mismatch_on_an_old_secret_nobody_can_check_is_neither_yes_nor_no():
+    directory = Remembering(alice(as_of=NOW - 60), now=errors.DirectoryUnavailable())
+    with pytest.raises(errors.Unavailable):
+        await verify(directory)(signed_s3(secret="wrong"), caller="swift")
+
+
+async def test_a_key_that_went_while_it_was_remembered_is_unknown():
+    directory = Remembering(alice(as_of=NOW - 60), now=GONE)
+    with pytest.raises(errors.UnknownAccessKey):
+        await verify(directory)(signed_s3(secret="wrong"), caller="swift")
+
+
+async def test_a_body_other_than_the_signed_one_is_refused_after_the_proof():
+    swapped = dataclasses.replace(signed_s3(payload="a" * 64), body_sha256="b" * 64)
+    with pytest.raises(errors.BodyMismatch):
+        await verify(Remembering(alice()))(swapped, caller="swift")
+    kept = dataclasses.replace(signed_s3(payload="a" * 64), body_sha256="a" * 64)
+    await verify(Remembering(alice()))(kept, caller="swift")
+
+
+async def test_identify_answers_for_disabled_users_and_refuses_keys_two_people_hold():
+    events = HeardEvents()
+
+    def identify(directory):
+        return Identify(directory=directory, clock=StoppedClock(), events=events)
+
+    found = await identify(Remembering(alice(user={"state": State.DISABLED})))(ACCESS_KEY, caller="zone")
+    assert found.principal.user.state is State.DISABLED
+    with pytest.raises(errors.UnknownAccessKey):
+        await identify(Remembering(GONE))(ACCESS_KEY, caller="zone")
+    with pytest.raises(errors.AccountProblem):
+        await identify(Remembering(alice(ambiguous=True)))(ACCESS_KEY, caller="zone")
+    with pytest.raises(errors.Unavailable):
+        await identify(Remembering(errors.DirectoryUnavailable()))(ACCESS_KEY, caller="zone")
+    assert [decision.verdict for decision in events.decisions] == ["allow", "deny", "deny", "unavailable"]
