@@ -8,8 +8,17 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from authsvc.errors import SignatureMismatch
 
-_UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]*", re.ASCII)
-_UNRESERVED_PATH = re.compile(r"[A-Za-z0-9\-._~/]*", re.ASCII)
+# Unreserved characters, and upper-case escapes of exactly the bytes that have to be escaped.
+_CANONICAL = re.compile(
+    r"[A-Za-z0-9\-._~]*+(?:%(?:[018-9A-F][0-9A-F]|2[0-9ABCF]|3[A-F]|40|5[B-E]|60|7[BCDF])"
+    r"[A-Za-z0-9\-._~]*+)*+",
+    re.ASCII,
+)
+_CANONICAL_PATH = re.compile(
+    r"[A-Za-z0-9\-._~/]*+(?:%(?:[018-9A-F][0-9A-F]|2[0-9ABC]|3[A-F]|40|5[B-E]|60|7[BCDF])"
+    r"[A-Za-z0-9\-._~/]*+)*+",
+    re.ASCII,
+)
 
 
 def uri_encode(value: bytes | str) -> str:
@@ -19,16 +28,26 @@ def uri_encode(value: bytes | str) -> str:
 
 def recode(encoded: str) -> str:
     """Decode once and encode once, so that every spelling of a component has one canonical form."""
-    if _UNRESERVED.fullmatch(encoded):
+    if _CANONICAL.fullmatch(encoded):
         return encoded
     return quote_from_bytes(unquote_to_bytes(encoded), safe="")
 
 
 def recode_path(encoded: str) -> str:
     """Decode once and encode once, keeping ``/``: dots and doubled slashes stay as sent (S3's rule)."""
-    if _UNRESERVED_PATH.fullmatch(encoded):
+    if _CANONICAL_PATH.fullmatch(encoded):
         return encoded
     return quote_from_bytes(unquote_to_bytes(encoded), safe="/")
+
+
+def decode(encoded: str) -> str | None:
+    """Decode once as forms do, ``+`` being a space; None if the bytes are not UTF-8."""
+    if "%" not in encoded and "+" not in encoded:
+        return encoded
+    try:
+        return unquote_to_bytes(encoded.replace("+", " ")).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def require_same(presented: str, computed: str) -> None:

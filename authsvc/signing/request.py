@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from authsvc.errors import Malformed
+from authsvc.errors import DuplicateParameter, Malformed
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", re.ASCII)
@@ -71,13 +71,13 @@ class SignedRequest:
         """Return the one value of a header, None where it is absent; ``name`` in lower case.
 
         Raises:
-            Malformed: It is there more than once.
+            DuplicateParameter: It is there more than once.
         """
         values = self.fields.get(name)
         if values is None:
             return None
         if len(values) > 1:
-            raise Malformed(f"the {name} header is given more than once", field=name)
+            raise DuplicateParameter(f"the {name} header is given more than once", argument_name=name)
         return values[0]
 
     def query_pairs(self) -> list[QueryPair]:

@@ -1,0 +1,139 @@
+"""The V4 ``Authorization`` header, and what a V4 signature says of itself wherever it stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authsvc.errors import MalformedAuthorization, MissingDate, MultipleMechanisms, UnknownMechanism
+from authsvc.signing import amzdate
+from authsvc.signing.scope import read_credential
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from authsvc.errors import Malformed
+    from authsvc.model import AccessKey
+    from authsvc.signing.claim import Scope
+    from authsvc.signing.request import QueryPair, SignedRequest
+
+_USUAL = re.compile(
+    r"([^ ]*) +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+)", re.ASCII
+)
+_COMPONENTS = ("Credential", "SignedHeaders", "Signature")
+_NAME = re.compile(r"[A-Za-z-]{0,32}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a V4 signature says of itself.
+
+    Attributes:
+        access_key: Whose it claims to be.
+        scope: What its key was derived for.
+        timestamp: When it was made, ``YYYYMMDDTHHMMSSZ``.
+        signed_at: The same in Unix seconds.
+        signed_headers: The list as sent, ``;`` between names.
+        signature: As sent.
+        query: The query parameters it covers.
+        refuse: Makes the refusal that names the place it stood in.
+        presigned: It stood in the query.
+        lifetime: Seconds it is good for; only presigned.
+        token: The session token beside it in the query.
+        pinned: The payload line given in the query.
+    """
+
+    access_key: AccessKey
+    scope: Scope
+    timestamp: str
+    signed_at: float
+    signed_headers: str
+    signature: str
+    query: Sequence[QueryPair]
+    refuse: Callable[[str], Malformed]
+    presigned: bool = False
+    lifetime: int | None = None
+    token: str | None = None
+    pinned: str | None = None
+
+
+def from_header(request: SignedRequest, algorithm: str) -> Presented:
+    """Read ``<algorithm> Credential=…, SignedHeaders=…, Signature=…`` and the date beside it.
+
+    Raises:
+        MultipleMechanisms: There are two such headers.
+        UnknownMechanism: It is of another algorithm, or has nothing after it.
+        MalformedAuthorization: A component is missing, doubled or misspelt, or the dates disagree.
+        MissingDate: Neither ``x-amz-date`` nor ``date`` can be read.
+    """
+    values = request.fields["authorization"]
+    if len(values) > 1:
+        raise MultipleMechanisms(argument_name="Authorization")
+    credential, signed_headers, signature = _components(values[0], algorithm)
+    access_key, scope = read_credential(credential, refuse)
+    timestamp, signed_at = _date(request)
+    if not timestamp.startswith(scope.date):
+        raise refuse("Invalid credential date. Date is not the same as X-Amz-Date.")
+    return Presented(
+        access_key=access_key,
+        scope=scope,
+        timestamp=timestamp,
+        signed_at=signed_at,
+        signed_headers=signed_headers,
+        signature=signature,
+        query=request.query_pairs(),
+        refuse=refuse,
+    )
+
+
+def refuse(reason: str) -> MalformedAuthorization:
+    """Make the refusal of a malformed header, in AWS's words."""
+    return MalformedAuthorization(f"The authorization header is malformed; {reason}")
+
+
+def _components(header: str, algorithm: str) -> Sequence[str]:
+    match = _USUAL.fullmatch(header)
+    if match is not None and match[1] == algorithm:
+        return match.groups()[1:]
+    mechanism, space, rest = header.partition(" ")
+    if not space:
+        raise UnknownMechanism(
+            "Authorization header is invalid -- one and only one ' ' (space) required.",
+            argument_name="Authorization",
+        )
+    if mechanism != algorithm:
+        raise UnknownMechanism(argument_name="Authorization")
+    return _any_order(rest)
+
+
+def _any_order(text: str) -> Sequence[str]:
+    parts = [part.strip(" \t") for part in text.split(",")]
+    if len(parts) != len(_COMPONENTS):
+        raise refuse(
+            "the authorization header requires three components: Credential, SignedHeaders, and Signature."
+        )
+    found: dict[str, str] = {}
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if not equals or not value or " " in part or "\t" in part:
+            shown = _NAME.match(name)
+            raise refuse(f'the authorization component "{shown[0] if shown else ""}" is malformed.')
+        found[name] = value
+    for name in _COMPONENTS:
+        if name not in found:
+            raise refuse(f"missing {name}.")
+    return [found[name] for name in _COMPONENTS]
+
+
+def _date(request: SignedRequest) -> tuple[str, float]:
+    basic = request.header("x-amz-date")
+    if basic is not None:
+        seconds = amzdate.parse_basic(basic)
+        if seconds is None:
+            raise MissingDate
+        return basic, seconds
+    seconds = amzdate.parse(request.header("date") or "")
+    if seconds is None:
+        raise MissingDate
+    return amzdate.write_basic(seconds), seconds
