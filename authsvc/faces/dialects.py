@@ -54,6 +54,8 @@ S3: Final = Dialect(
         errors.Unsigned: Said(403, "AccessDenied"),
         errors.MultipleMechanisms: Said(400, "InvalidArgument"),
         errors.UnknownMechanism: Said(400, "InvalidArgument"),
+        errors.MalformedTarget: Said(400, "InvalidURI"),
+        errors.MalformedTarget: Said(400, "InvalidURI"),
         errors.MalformedAuthorization: Said(400, "AuthorizationHeaderMalformed"),
         errors.MalformedAuthorizationQuery: Said(400, "AuthorizationQueryParametersError"),
         errors.MalformedParameters: Said(400, "InvalidArgument"),

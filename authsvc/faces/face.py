@@ -48,12 +48,23 @@ def answer(document: Any, *, status: int = 200) -> web.Response:
 
 def refusal(status: int, code: str, message: str, **fields: Any) -> web.Response:
     """Send ``{"error": {"code", "message", …}}``; a 401 says how to do better, a 503 when to come back."""
-    response = answer({"error": {"code": code, "message": message, **fields}}, status=status)
+    response = answer({"error": printable({"code": code, "message": message, **fields})}, status=status)
     if status == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = 'Bearer realm="authsvc"'
     if status == web.HTTPServiceUnavailable.status_code:
         response.headers["Retry-After"] = retry_after()
     return response
+
+
+def printable(value: Any) -> Any:
+    """Make a refusal's words fit for JSON; bytes that were no UTF-8 must not turn a no into a fault."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {str(name): printable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [printable(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def http_refusal(error: web.HTTPException) -> web.Response:

@@ -52,6 +52,7 @@ S3_CODES = {
     errors.Unsigned: (403, "AccessDenied"),
     errors.MultipleMechanisms: (400, "InvalidArgument"),
     errors.UnknownMechanism: (400, "InvalidArgument"),
+    errors.MalformedTarget: (400, "InvalidURI"),
     errors.MalformedAuthorization: (400, "AuthorizationHeaderMalformed"),
     errors.MalformedAuthorizationQuery: (400, "AuthorizationQueryParametersError"),
     errors.MissingDate: (403, "AccessDenied"),

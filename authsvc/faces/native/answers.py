@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from authsvc.faces.dialects import dialect_of
+from authsvc.faces.face import printable
 
 if TYPE_CHECKING:
     from authsvc.errors import AuthError
@@ -41,12 +42,12 @@ def refused(error: AuthError, dialect: Dialect) -> dict[str, Any]:
     return {
         "authenticated": False,
         "scheme": error.scheme,
-        "access_key": _clean(error.access_key),
+        "access_key": printable(error.access_key),
         "error": {
             "code": said.code,
             "status": said.status,
-            "message": _clean(error.message),
-            "detail": _clean(error.detail),
+            "message": printable(error.message),
+            "detail": printable(error.detail),
         },
     }
 
@@ -125,14 +126,3 @@ def _claimed_service(question: Question) -> str | None:
         if found is not None:
             return found[1].lower()
     return None
-
-
-def _clean(value: Any) -> Any:
-    """Make a refusal's words fit for JSON: bytes that were no UTF-8 must not turn a no into a fault."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {str(name): _clean(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_clean(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)

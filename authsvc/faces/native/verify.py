@@ -13,6 +13,7 @@ from authsvc.faces.face import answer, note
 from authsvc.faces.native.answers import dialect_for, proven, refused
 from authsvc.faces.native.question import read_question
 from authsvc.faces.native.schemas import MAX_BATCH
+from authsvc.signing.sigv4 import signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from authsvc.faces.callers import Caller
     from authsvc.faces.native.question import Question
     from authsvc.service.service import Service
+    from authsvc.service.verify import Verified
 
 _AT_ONCE: Final = 32
+_CHUNKED: Final = frozenset({"streaming", "streaming-trailer"})
 
 
 async def verify(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
@@ -50,7 +53,7 @@ async def verify(request: web.Request, service: Service, caller: Caller, documen
         source=verified.credential.freshness.source,
         user_id=verified.credential.principal.user.id,
     )
-    return answer(proven(verified))
+    return answer(_proven(verified, question))
 
 
 async def verify_batch(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
@@ -85,13 +88,28 @@ async def _result(service: Service, caller: Caller, document: Any) -> dict[str, 
         verified = await service.verify(question.request, caller=caller.name, expect=question.expect)
     except AuthError as error:
         return refused(error, dialect_for(error, question))
-    return proven(verified)
+    return _proven(verified, question)
 
 
 def _granted(question: Question, caller: Caller) -> Question:
     if question.want:
         require(caller, "signing-key")
     return question
+
+
+def _proven(verified: Verified, question: Question) -> dict[str, Any]:
+    """Describe a yes; the signing key goes only to whoever wants it, and only where chunks are signed with it."""
+    described = proven(verified)
+    claim = verified.claim
+    if (
+        "signing_key" in question.want
+        and claim.scheme == "sigv4"
+        and claim.payload in _CHUNKED
+        and claim.scope
+    ):
+        key = signing_key(verified.credential.secret, claim.scope)
+        described["signature"]["signing_key"] = key.hex()
+    return described
 
 
 def _reason(error: AuthError) -> str:

@@ -1,0 +1,224 @@
+"""A small world to test faces in: a few users, a directory that can fail, callers, and clients that sign."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from aiohttp.test_utils import TestClient, TestServer
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from authsvc.app import make_app
+from authsvc.errors import DirectoryUnavailable
+from authsvc.faces import cloudstack, native
+from authsvc.faces.callers import GRANTS, Caller, Callers, token_digest
+from authsvc.model import (
+    Account,
+    AccountType,
+    Credential,
+    Domain,
+    Freshness,
+    KeyPair,
+    Principal,
+    Region,
+    Role,
+    Secret,
+    State,
+    User,
+)
+from authsvc.service.identify import Identify
+from authsvc.service.policy import Policy
+from authsvc.service.service import Service
+from authsvc.service.verify import Verify
+from authsvc.signing.cloudstack import CloudStack
+from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv4 import SigV4
+
+FACES = (native.FACE, cloudstack.FACE)
+TOKEN = "asv_a-token-for-tests"
+POOR_TOKEN = "asv_a-token-without-grants-worth-having"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+CALLERS = Callers(
+    (
+        Caller(name="store", grants=GRANTS, token_sha256=frozenset({token_digest(TOKEN)})),
+        Caller(
+            name="poor", grants=frozenset({"regions"}), token_sha256=frozenset({token_digest(POOR_TOKEN)})
+        ),
+    )
+)
+
+REGIONS = (
+    Region(id=2, name="Süd & <Co>", endpoint="https://two.example/client/"),
+    Region(id=1, name="Local", endpoint="http://localhost:8080/client/", portable_ip_enabled=True),
+)
+
+
+class SystemClock:
+    """The machine's clocks, for clients that look at them too."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+class Directory:
+    """Credentials in a dict; ``broken`` makes it unable to tell."""
+
+    def __init__(self, *credentials):
+        self.known = {credential.access_key: credential for credential in credentials}
+        self.broken = False
+        self.asked = []
+
+    async def find(self, access_key, *, max_age=None):
+        self.asked.append(access_key)
+        if self.broken:
+            raise DirectoryUnavailable
+        return self.known.get(access_key)
+
+    async def ping(self):
+        if self.broken:
+            raise DirectoryUnavailable
+
+
+class RegionTable:
+    """Regions in a tuple; ``broken`` makes it unable to tell."""
+
+    def __init__(self):
+        self.broken = False
+
+    async def list(self):
+        if self.broken:
+            raise DirectoryUnavailable
+        return REGIONS
+
+
+class Decisions:
+    """Every decision, in order."""
+
+    def __init__(self):
+        self.all = []
+
+    def record(self, decision):
+        self.all.append(decision)
+
+
+def credential(key, *, name, type_=AccountType.NORMAL, state=State.ENABLED, pair=None, ambiguous=False):
+    """Make a credential whose secret is the key's own name with ``secret-of-`` before it."""
+    return Credential(
+        access_key=key,
+        secret=Secret(secret_of(key)),
+        principal=Principal(
+            user=User(
+                id=f"uuid-{name}",
+                name=name,
+                state=state,
+                firstname="Ada & <b>",
+                lastname="Łovelace",
+                email=f"{name}@example.com",
+                created=1365000000.25,
+                source="UNKNOWN",
+            ),
+            account=Account(
+                id="2",
+                name="acme",
+                type=type_,
+                state=State.ENABLED,
+                role=Role(id="role-1", name="Root Admin", type="Admin"),
+            ),
+            domain=Domain(id="uuid-root", name="ROOT", path="/"),
+            key=pair or KeyPair(),
+        ),
+        freshness=Freshness(as_of=time.time(), source="memory"),
+        ambiguous=ambiguous,
+    )
+
+
+def secret_of(key):
+    return f"secret-of-{key}"
+
+
+class World:
+    """A service with its faces, and everything in it that tests want to touch."""
+
+    def __init__(self, **policy):
+        self.directory = Directory(
+            credential("ADMINKEY", name="admin", type_=AccountType.ADMIN),
+            credential("ALICEKEY", name="alice", pair=KeyPair(id="pair-1", expires_at=4102444800.0)),
+            credential("OFFKEY", name="bob", state=State.DISABLED),
+            credential("TWICEKEY", name="carol", ambiguous=True),
+            credential(
+                "NARROWKEY", name="dora", type_=AccountType.ADMIN, pair=KeyPair(id="pair-2", restricted=True)
+            ),
+        )
+        self.regions = RegionTable()
+        self.decisions = Decisions()
+        self.events = []
+        self.forgotten = []
+        rules = {"schemes": frozenset({"cloudstack", "sigv4", "s3v2"}), "timeless": frozenset({"cloudstack"})}
+        self.policy = Policy(**(rules | policy))
+
+    @property
+    def service(self):
+        clock = SystemClock()
+        seams = {"directory": self.directory, "clock": clock, "events": self.decisions}
+        return Service(
+            verify=Verify(schemes=(SigV4(), S3V2(), CloudStack()), policy=self.policy, **seams),
+            identify=Identify(**seams),
+            regions=self.regions,
+            directory=self.directory,
+            clock=clock,
+            forget=self._forget,
+        )
+
+    @asynccontextmanager
+    async def opened(self):
+        yield self.service
+
+    def app(self, callers=CALLERS):
+        return make_app(self.opened, FACES, callers=callers, tell=self.events.append)
+
+    @asynccontextmanager
+    async def client(self, **options):
+        async with TestClient(TestServer(self.app()), **options) as client:
+            yield client
+
+    async def _forget(self, access_key):
+        if self.directory.broken:
+            raise DirectoryUnavailable
+        self.forgotten.append(access_key)
+
+
+def s3_question(
+    key="ALICEKEY", *, method="GET", target="/bucket/k%20ey?x=1", service="s3", body=b"", secret=None, **more
+):
+    """Sign a request with botocore and describe it as a store would that received it."""
+    request = AWSRequest(
+        method=method, url=f"https://s3.example.com{target}", data=body, headers={"Host": "s3.example.com"}
+    )
+    signer = S3SigV4Auth if service == "s3" else SigV4Auth
+    signer(Credentials(key, secret or secret_of(key)), service, "us-east-1").add_auth(request)
+    return {
+        "method": method,
+        "target": target,
+        "headers": [list(pair) for pair in request.headers.items()],
+        **more,
+    }
+
+
+def cloudstack_query(key, *, secret=None, expires_in=600, **parameters):
+    """Sign a CloudStack API call and return its query string."""
+    told = {"apiKey": key, **parameters}
+    if expires_in is not None:
+        expires = datetime.now(UTC) + timedelta(seconds=expires_in)
+        told |= {"signatureVersion": "3", "expires": expires.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    text = "&".join(f"{name}={quote(value, safe='*')}" for name, value in sorted(told.items())).lower()
+    digest = hmac.digest((secret or secret_of(key)).encode(), text.encode(), hashlib.sha1)
+    told["signature"] = base64.b64encode(digest).decode()
+    return "&".join(f"{name}={quote(value, safe='')}" for name, value in told.items())
