@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from authsvc.errors import Malformed
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 WANTS: Final = frozenset({"signing_key"})
 _FIELDS = frozenset({"method", "target", "headers", "body", "body_sha256", "bucket", "expect", "want"})
+_STRINGS, _LISTS, _TWO = frozenset({str}), frozenset({list}), frozenset({2})
 _EXPECT = frozenset({"service", "region"})
 
 Pairs = tuple[tuple[str, str], ...]
@@ -64,13 +66,12 @@ def read_headers(headers: Any) -> Pairs:
     """
     if type(headers) is dict:
         pairs = tuple(headers.items())
-    elif type(headers) is list and all(type(pair) is list and len(pair) == 2 for pair in headers):  # noqa: PLR2004
+    elif type(headers) is list and set(map(type, headers)) <= _LISTS and set(map(len, headers)) <= _TWO:
         pairs = tuple(map(tuple, headers))
     else:
         raise Malformed("must be a list of [name, value] pairs, or an object", field="headers")
-    for name, value in pairs:
-        if type(name) is not str or type(value) is not str:
-            raise Malformed("names and values must be strings", field="headers")
+    if not set(map(type, chain.from_iterable(pairs))) <= _STRINGS:
+        raise Malformed("names and values must be strings", field="headers")
     return pairs
 
 
