@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from authsvc.errors import UnsignedHeaders
+from authsvc.errors import DuplicateParameter, UnsignedHeaders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from authsvc.errors import Malformed
 
@@ -34,15 +34,18 @@ def signed_names(
     return tuple(names)
 
 
-def require_signed(fields: Mapping[str, object], signed: Collection[str]) -> None:
-    """Return if ``host`` and every ``x-amz-*`` header present are signed.
+def require_signed(fields: Mapping[str, Sequence[str]], signed: Collection[str]) -> None:
+    """Return if the one ``host`` and every ``x-amz-*`` header present are signed.
 
     ``x-amz-content-sha256`` need not be: it is the last line of what is signed. A name that gateways fold into
     an ``x-amz-*`` one (``X_Amz_Copy_Source``) is never covered by a signature over the name it would become.
 
     Raises:
         UnsignedHeaders: ``headers_not_signed`` lists the others.
+        DuplicateParameter: There are two hosts, of which another reader may take the other.
     """
+    if len(fields.get("host", ())) > 1:
+        raise DuplicateParameter(argument_name="host")
     missing = [] if "host" in signed else ["host"]
     for name in fields:
         if name[0] != "x":

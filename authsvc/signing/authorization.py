@@ -22,7 +22,6 @@ _USUAL = re.compile(
     r"([^ ]*) +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+)", re.ASCII
 )
 _COMPONENTS = ("Credential", "SignedHeaders", "Signature")
-_NAME = re.compile(r"[A-Za-z-]{0,32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +116,9 @@ def _any_order(text: str) -> Sequence[str]:
     for part in parts:
         name, equals, value = part.partition("=")
         if not equals or not value or " " in part or "\t" in part:
-            shown = _NAME.match(name)
-            raise refuse(f'the authorization component "{shown[0] if shown else ""}" is malformed.')
+            shown = name.strip()
+            which = f'component "{shown}"' if shown in _COMPONENTS else "header's component"
+            raise refuse(f"the authorization {which} is malformed.")
         found[name] = value
     for name in _COMPONENTS:
         if name not in found:

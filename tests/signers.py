@@ -1,0 +1,153 @@
+"""Signers written for the tests alone, from the specification: slow, plain, and sharing nothing with authsvc."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from urllib.parse import quote, unquote_to_bytes
+
+from authsvc.signing import SignedRequest
+
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+EMPTY = hashlib.sha256(b"").hexdigest()
+STAMP = "20130524T000000Z"
+HOST = ("Host", "s3.example.com")
+
+
+def _encode(text, safe):
+    return quote(unquote_to_bytes(text), safe=safe + "-_.~")
+
+
+def _query(query):
+    pairs = [part.partition("=") for part in query.split("&") if part]
+    pairs = sorted((_encode(name, ""), _encode(value, "")) for name, _, value in pairs)
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def v4_signature(
+    method, target, headers, signed, line, *, scope, stamp=STAMP, secret=SECRET_KEY, double=False
+):
+    """Sign what stands there; ``scope`` is ``date/region/service/terminator``."""
+    path, _, query = target.partition("?")
+    values = {}
+    for name, value in headers:
+        values.setdefault(name.lower(), []).append(" ".join(value.split()))
+    lines = [f"{name}:{','.join(values.get(name, ['']))}\n" for name in signed.split(";")]
+    canonical = "\n".join(
+        [
+            method,
+            quote(path, safe="/-_.~") if double else _encode(path, "/"),
+            _query(query),
+            "".join(lines),
+            signed,
+            line,
+        ]
+    )
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = ("AWS4" + secret).encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), "sha256").digest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+def v4_header(
+    method="GET",
+    target="/bucket/key",
+    *,
+    headers=(),
+    signed=None,
+    payload=EMPTY,
+    scope="20130524/us-east-1/s3/aws4_request",
+    stamp=STAMP,
+    access_key=ACCESS_KEY,
+    unsigned_headers=(),
+    body=None,
+    line=None,
+    date=None,
+    double=False,
+    **rest,
+):
+    """Sign in the header; all of ``headers`` are signed unless ``signed`` lists others."""
+    pairs = [HOST, *((("X-Amz-Date", stamp),) if date is None else (("Date", date),)), *headers]
+    if payload is not None:
+        pairs.append(("X-Amz-Content-Sha256", payload))
+    signed = signed if signed is not None else ";".join(sorted({name.lower() for name, _ in pairs}))
+    made = v4_signature(
+        method, target, pairs, signed, line or payload, scope=scope, stamp=stamp, double=double
+    )
+    authorization = (
+        f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={signed}, Signature={made}"
+    )
+    return SignedRequest(
+        method=method,
+        target=target,
+        headers=(*pairs, *unsigned_headers, ("Authorization", authorization)),
+        body=body,
+        **rest,
+    )
+
+
+def v4_presigned(
+    method="GET",
+    path="/bucket/key",
+    *,
+    query="",
+    headers=(),
+    signed=None,
+    expires="600",
+    line="UNSIGNED-PAYLOAD",
+    scope="20130524/us-east-1/s3/aws4_request",
+    stamp=STAMP,
+    algorithm="AWS4-HMAC-SHA256",
+    unsigned_headers=(),
+    tail="",
+    double=False,
+    **rest,
+):
+    """Presign; ``query`` is covered, ``tail`` is put on afterwards."""
+    pairs = [HOST, *headers]
+    signed = signed if signed is not None else ";".join(sorted({name.lower() for name, _ in pairs}))
+    parameters = {
+        "X-Amz-Algorithm": algorithm,
+        "X-Amz-Credential": f"{ACCESS_KEY}/{scope}",
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": expires,
+        "X-Amz-SignedHeaders": signed,
+    }
+    covered = "&".join(
+        ([query] if query else [])
+        + [f"{name}={quote(value, safe='')}" for name, value in parameters.items() if value is not None]
+    )
+    made = v4_signature(
+        method, f"{path}?{covered}", pairs, signed, line, scope=scope, stamp=stamp, double=double
+    )
+    return SignedRequest(
+        method=method,
+        target=f"{path}?{covered}&X-Amz-Signature={made}{tail}",
+        headers=(*pairs, *unsigned_headers),
+        **rest,
+    )
+
+
+def v2_signature(text, secret=SECRET_KEY):
+    """Sign a V2 string."""
+    return base64.b64encode(hmac.new(secret.encode(), text.encode(), "sha1").digest()).decode()
+
+
+def v2_header(method, target, text, *, headers=(), access_key=ACCESS_KEY, **rest):
+    """Send a request whose string to sign is claimed to be ``text``."""
+    authorization = f"AWS {access_key}:{v2_signature(text)}"
+    return SignedRequest(
+        method=method, target=target, headers=(*headers, ("Authorization", authorization)), **rest
+    )
+
+
+def v2_presigned(method, path, text, *, query="", expires="1175139620", headers=(), tail="", **rest):
+    """Send a presigned request whose string to sign is claimed to be ``text``."""
+    made = quote(v2_signature(text), safe="")
+    own = f"AWSAccessKeyId={ACCESS_KEY}&Expires={expires}&Signature={made}"
+    target = f"{path}?{query}&{own}{tail}" if query else f"{path}?{own}{tail}"
+    return SignedRequest(method=method, target=target, headers=tuple(headers), **rest)
