@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from authsvc.app import make_app
+from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import DirectoryUnavailable
 from authsvc.faces import cloudstack, native
 from authsvc.faces.callers import GRANTS, Caller, Callers, token_digest
@@ -68,33 +69,14 @@ class SystemClock:
     monotonic = staticmethod(time.monotonic)
 
 
-class Directory:
-    """Credentials in a dict; ``broken`` makes it unable to tell."""
-
-    def __init__(self, *credentials):
-        self.known = {credential.access_key: credential for credential in credentials}
-        self.broken = False
-        self.asked = []
-
-    async def find(self, access_key, *, max_age=None):
-        self.asked.append(access_key)
-        if self.broken:
-            raise DirectoryUnavailable
-        return self.known.get(access_key)
-
-    async def ping(self):
-        if self.broken:
-            raise DirectoryUnavailable
-
-
 class RegionTable:
-    """Regions in a tuple; ``broken`` makes it unable to tell."""
+    """Regions in a tuple; ``down = True`` takes it away."""
 
     def __init__(self):
-        self.broken = False
+        self.down = False
 
     async def list(self):
-        if self.broken:
+        if self.down:
             raise DirectoryUnavailable
         return REGIONS
 
@@ -148,7 +130,7 @@ class World:
     """A service with its faces, and everything in it that tests want to touch."""
 
     def __init__(self, **policy):
-        self.directory = Directory(
+        self.people = (
             credential("ADMINKEY", name="admin", type_=AccountType.ADMIN),
             credential("ALICEKEY", name="alice", pair=KeyPair(id="pair-1", expires_at=4102444800.0)),
             credential("OFFKEY", name="bob", state=State.DISABLED),
@@ -157,6 +139,7 @@ class World:
                 "NARROWKEY", name="dora", type_=AccountType.ADMIN, pair=KeyPair(id="pair-2", restricted=True)
             ),
         )
+        self.directory = MemoryDirectory(SystemClock(), self.people)
         self.regions = RegionTable()
         self.decisions = Decisions()
         self.events = []
@@ -190,7 +173,7 @@ class World:
             yield client
 
     async def _forget(self, access_key):
-        if self.directory.broken:
+        if self.directory.down:
             raise DirectoryUnavailable
         self.forgotten.append(access_key)
 

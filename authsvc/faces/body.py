@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import aiohttp
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-
-if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
 
 MAX_BODY: Final = 64 * 1024
 """Bytes; more is 413."""
@@ -33,6 +30,7 @@ async def read_body(request: web.Request, *, deadline: float = BODY_DEADLINE) ->
         HTTPRequestTimeout: It did not arrive within ``deadline`` seconds.
         HTTPBadRequest: It broke off, or its chunks cannot be read.
         HTTPUnsupportedMediaType: It is compressed.
+        HTTPExpectationFailed: Something else than "continue" is expected.
     """
     headers = request.headers
     if "Content-Encoding" in headers:
@@ -40,7 +38,7 @@ async def read_body(request: web.Request, *, deadline: float = BODY_DEADLINE) ->
     if (request.content_length or 0) > MAX_BODY:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY)
     if "Expect" in headers:
-        await _continue(request.writer)
+        await _continue(request)
     content = request.content
     try:
         if content.is_eof():
@@ -68,6 +66,9 @@ def _check_size(body: bytes | bytearray) -> None:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY)
 
 
-async def _continue(writer: AbstractStreamWriter) -> None:
-    await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    writer.output_size = 0
+async def _continue(request: web.Request) -> None:
+    if request.headers["Expect"].lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    if request.version >= aiohttp.HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp's own handler does: the answer has not begun

@@ -61,17 +61,14 @@ def arguments(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters by lower-case name, as ``ParamProcessWorker`` looks them up.
 
     Raises:
-        InvalidParameter: Two names differ in case alone, or a value holds a control character.
+        InvalidParameter: A value holds a control character.
     """
-    found: dict[str, str] = {}
     for name, value in parameters.items():
         if _CONTROL.search(value):
             raise InvalidParameter(
                 f"Received value for parameter {name} is invalid, contains illegal ASCII non-printable characters"
             )
-        if found.setdefault(name.lower(), value) != value:
-            raise InvalidParameter(f"Parameter {name} is given twice in different case")
-    return found
+    return {name.lower(): value for name, value in parameters.items()}
 
 
 async def get_user(service: Service, arguments: Mapping[str, str]) -> dict[str, Any]:
