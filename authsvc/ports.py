@@ -63,11 +63,11 @@ class Regions(Protocol):
 class SharedCache(Protocol):
     """A store of small sealed records that other processes of this region see too."""
 
-    async def get(self, name: str) -> bytes | None:
-        """Return the record or None.
+    async def get(self, *names: str) -> Sequence[bytes | None]:
+        """Return each name's record, None where there is none.
 
         Raises:
-            SharedCacheUnavailable: No answer in time, or one that is no record.
+            SharedCacheUnavailable: No answer in time.
         """
         ...
 

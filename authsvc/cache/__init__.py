@@ -1,0 +1,1 @@
+"""A directory in front of a directory: what is remembered, for how long, and where."""

@@ -1,0 +1,78 @@
+"""What this process remembers: bounded, and never older over newer."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+from authsvc.model import Freshness
+
+if TYPE_CHECKING:
+    from authsvc.cache.record import Record
+    from authsvc.model import AccessKey, Credential
+    from authsvc.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record in memory; ``since`` is on the monotonic clock, so a stepped wall clock neither ages nor renews it."""
+
+    kind: str
+    as_of: float
+    since: float
+    credential: Credential | None
+
+
+class LocalCache:
+    """Two least-recently-used maps: keys somebody holds or held, and keys nobody does.
+
+    They are apart so that a flood of random keys evicts nobody. A known key's record is replaced only by a newer
+    one; that it is gone, or forgotten, is a record too.
+    """
+
+    def __init__(self, clock: Clock, *, known: int = 100_000, unknown: int = 10_000) -> None:
+        """Bound both maps."""
+        self._clock = clock
+        self._known: LRUCache[AccessKey, Entry] = LRUCache(known)
+        self._unknown: LRUCache[AccessKey, tuple[float, float]] = LRUCache(unknown)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, access_key: AccessKey) -> Entry | None:
+        """Return what is known of the key."""
+        return self._known.get(access_key)
+
+    def put(self, access_key: AccessKey, record: Record) -> bool:
+        """Remember a record; say whether it was the newest."""
+        before = self._known.get(access_key)
+        if before is not None and before.as_of > record.as_of:
+            return False
+        _, absent_at = self._unknown.get(access_key, (0.0, 0.0))
+        if absent_at > record.as_of:
+            return False
+        credential = record.credential
+        if credential is not None:
+            freshness = Freshness(as_of=record.as_of, source="memory")
+            credential = dataclasses.replace(credential, freshness=freshness)
+        age = max(0.0, self._clock.now() - record.as_of)
+        since = self._clock.monotonic() - age
+        self._known[access_key] = Entry(record.kind, record.as_of, since, credential)
+        self._unknown.pop(access_key, None)
+        return True
+
+    def put_unknown(self, access_key: AccessKey, *, as_of: float) -> None:
+        """Remember that nobody held the key, as far as we ever knew, at ``as_of`` (Unix seconds)."""
+        self._unknown[access_key] = (self._clock.monotonic(), as_of)
+
+    def unknown_for(self, access_key: AccessKey) -> float | None:
+        """Return for how many seconds the key has been known to be nobody's, None if it has not."""
+        absent = self._unknown.get(access_key)
+        return None if absent is None else self._clock.monotonic() - absent[0]
+
+    def forget(self, access_key: AccessKey) -> None:
+        """Drop what is known of a key that is nobody's; a known one is forgotten by a record."""
+        self._unknown.pop(access_key, None)
