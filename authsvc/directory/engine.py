@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import aiomysql.connection
 from pymysql.constants import CLIENT
 from pymysql.err import OperationalError
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -49,8 +50,8 @@ class TLSConnection(aiomysql.connection.Connection):  # type: ignore[misc]  # un
         await super()._request_authentication()
 
 
-def open_engine(url: Secret) -> AsyncEngine:
-    """Make an engine; nothing is connected yet.
+def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
+    """Make an engine; nothing is connected yet. Sessions are read-only unless ``writing``.
 
     ``mysql://user:password@host:port/database``, TLS by ``?ssl=required|verify-ca|verify-full`` with ``ssl_ca``,
     ``ssl_cert`` and ``ssl_key``; or ``sqlite:///path``, ``sqlite://`` for one in memory.
@@ -60,12 +61,13 @@ def open_engine(url: Secret) -> AsyncEngine:
     """
     text = url.reveal()
     if text in ("sqlite://", "sqlite:///:memory:"):
-        return create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+        return _transactional(create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool))
     if text.startswith("sqlite:///"):
-        return create_async_engine(f"sqlite+aiosqlite:///{text.removeprefix('sqlite:///')}")
+        path = text.removeprefix("sqlite:///")
+        return _transactional(create_async_engine(f"sqlite+aiosqlite:///{path}"))
     return create_async_engine(
         "mysql+aiomysql://",
-        async_creator=_creator(_connect_arguments(text)),
+        async_creator=_creator(_connect_arguments(text), writing=writing),
         pool_size=POOL,
         max_overflow=0,
         pool_timeout=0.5,
@@ -73,6 +75,20 @@ def open_engine(url: Secret) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
     )
+
+
+def _transactional(engine: AsyncEngine) -> AsyncEngine:
+    """Make SQLite's transactions hold table changes too, which Python's driver by itself commits one by one."""
+
+    def leave_to_us(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    event.listen(engine.sync_engine, "connect", leave_to_us)
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine
 
 
 def _connect_arguments(url: str) -> dict[str, Any]:
@@ -121,14 +137,14 @@ def _tls(options: Mapping[str, str]) -> ssl.SSLContext | None:
     return context
 
 
-def _creator(arguments: Mapping[str, Any]) -> Callable[[], Awaitable[Any]]:
+def _creator(arguments: Mapping[str, Any], *, writing: bool) -> Callable[[], Awaitable[Any]]:
     async def connect() -> Any:
         connection = TLSConnection(**arguments)
         try:
             async with asyncio.timeout(HANDSHAKE):
                 await connection._connect()  # noqa: SLF001 - the public function makes a plain Connection
                 _limit_silence(connection)
-                await _settle(connection)
+                await _settle(connection, writing=writing)
         except BaseException:
             # A handshake that is cancelled leaves its socket open.
             with contextlib.suppress(Exception):
@@ -147,7 +163,9 @@ def _limit_silence(connection: Any) -> None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2000)
 
 
-async def _settle(connection: Any) -> None:
+async def _settle(connection: Any, *, writing: bool) -> None:
+    if writing:
+        return
     await connection.query("SET SESSION TRANSACTION READ ONLY")
     if "MariaDB" in connection.server_version:
         await connection.query(f"SET SESSION max_statement_time = {STATEMENT}")

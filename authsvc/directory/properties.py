@@ -97,7 +97,7 @@ def _logical_lines(text: str) -> Iterator[str]:
     lines = iter(_LINE_END.split(text))
     for line in lines:
         logical = line.lstrip(_BLANK)
-        if not logical or logical[0] in "#!":
+        if logical in {"", "\\"} or logical[0] in "#!":
             continue
         while _continues(logical):
             following = next(lines, None)

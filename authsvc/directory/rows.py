@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def credential(
-    rows: Sequence[Row], *, access_key: AccessKey, cipher: SecretCipher, now: float
+    rows: Sequence[Row], *, access_key: AccessKey, cipher: SecretCipher, as_of: float
 ) -> Credential | None:
     """Make the one credential that the rows of both readers give, None if there is none.
 
@@ -52,7 +52,7 @@ def credential(
         access_key=access_key,
         secret=secret,
         principal=_principal(row),
-        freshness=Freshness(as_of=now, source="database"),
+        freshness=Freshness(as_of=as_of, source="database"),
         ambiguous=_moved(row) or not all(_same(row, other, cipher) for other in twins),
     )
 

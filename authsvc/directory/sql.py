@@ -72,8 +72,9 @@ class SQLDirectory:
         """
         if len(access_key) > LONGEST_KEY:
             return None
+        as_of = self._clock.now()  # before the question: what is read is at least as new
         rows = await self._ask(lambda connection: self._rows(connection, access_key))
-        return credential(rows, access_key=access_key, cipher=self._cipher, now=self._clock.now())
+        return credential(rows, access_key=access_key, cipher=self._cipher, as_of=as_of)
 
     async def ping(self) -> None:
         """Return if the directory could answer now; looks at schema and encryption from time to time.

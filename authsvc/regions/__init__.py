@@ -1,0 +1,1 @@
+"""Adapters of ports.Regions: the registry of regions."""
