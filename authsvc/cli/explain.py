@@ -63,7 +63,7 @@ def explain_command(
     their_canonical: TextIO | None,
     their_string: TextIO | None,
 ) -> None:
-    r"""Show how a request is read and signed, and if its signature does not match, why.
+    """Show how a request is read and signed, and if its signature does not match, why.
 
     FILE is a verify request (the JSON of POST /v1/verify), a raw HTTP dump, or what curl -v printed; standard
     input without one. Every intermediate is shown; the secret key and what it computes never are.

@@ -5,14 +5,20 @@ from __future__ import annotations
 import click
 
 from authsvc import __version__
+from authsvc.cli.check import check
+from authsvc.cli.explain import explain_command
+from authsvc.cli.forget import forget
+from authsvc.cli.regions import regions
 from authsvc.cli.serve import serve
+from authsvc.cli.settings import settings
 from authsvc.cli.tokens import tokens
+from authsvc.cli.users import migrate, users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main() -> None:
-    r"""Who does this API key belong to, and did that user sign this request?
+    """Who does this API key belong to, and did that user sign this request?
 
     \b
     Example:
@@ -22,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (serve, tokens):
+for command in (serve, check, explain_command, tokens, users, regions, forget, migrate, settings):
     main.add_command(command)

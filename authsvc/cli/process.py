@@ -16,8 +16,8 @@ from aiohttp import web
 
 from authsvc.app import make_app
 from authsvc.events.metrics import MetricsEvents
-from authsvc.faces import FACES
 from authsvc.faces.callers import Callers
+from authsvc.faces.registry import FACES
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.metrics import new_registry, request_seconds
@@ -67,7 +67,7 @@ async def started(settings: Settings, *, health: Health, log: LineLog) -> AsyncI
     """Listen, and yield the URLs of the faces and of the ops port; on the way out requests in flight finish."""
     registry = new_registry(health=health, log=log)
     app = make_app(
-        partial(open_service, settings, health=health, events=MetricsEvents(registry), registry=registry),
+        partial(open_service, settings, health=health, events=MetricsEvents(registry)),
         [face for face in FACES if face.name in settings.faces],
         callers=read_callers(settings),
         tell=_teller(settings, log, registry),

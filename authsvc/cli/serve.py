@@ -12,7 +12,7 @@ from authsvc.cli.process import run
 
 @click.command()
 def serve() -> None:
-    r"""Run the service from AUTHSVC_* until SIGTERM, which drains it.
+    """Run the service from AUTHSVC_* until SIGTERM, which drains it.
 
     Not ready first, so that balancers stop sending; then requests in flight finish; then it closes. A second
     signal ends it at once.

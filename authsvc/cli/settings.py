@@ -11,7 +11,7 @@ from authsvc.settings import PREFIX, Settings
 
 @click.command("settings")
 def settings() -> None:
-    r"""Print every setting as a Markdown table, the one in docs/operations.md.
+    """Print every setting as a Markdown table, the one in docs/operations.md.
 
     \b
     Example:

@@ -23,7 +23,7 @@ def tokens() -> None:
     help="What the caller may ask for; give it once for each.",
 )
 def new(name: str, grants: tuple[str, ...]) -> None:
-    r"""Make a token for the caller NAME; it is shown once, only its hash is kept.
+    """Make a token for the caller NAME; it is shown once, only its hash is kept.
 
     \b
     Example:

@@ -1,0 +1,124 @@
+"""``authsvc check``: would it serve?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.cache.shared import RedisSharedCache, open_redis
+from authsvc.cli.failing import told_in_one_line
+from authsvc.cli.process import read_callers, tls_context
+from authsvc.directory.sql import SQLDirectory
+from authsvc.errors import AuthError
+from authsvc.settings import SettingsError, read_settings
+from authsvc.wiring import CLOCK, cipher, open_directory_engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from authsvc.settings import Settings
+
+Finding = tuple[str, str]
+"""``ok``, ``warn`` or ``fail``, and one line."""
+
+
+@click.command()
+def check() -> None:
+    """Try the settings out: connect to everything, probe the schema, decrypt secrets, compare clocks.
+
+    One line a finding; exit status 0 only if it could serve.
+
+    \b
+    Example:
+      AUTHSVC_DATABASE_URL=mysql://authsvc:…@db/cloud authsvc check
+    """
+    with told_in_one_line():
+        try:
+            settings = read_settings()
+        except SettingsError as error:
+            failed = [("fail", problem) for problem in error.problems]
+        else:
+            click.echo("ok    settings: all can be read")
+            failed = asyncio.run(_check(settings))
+        for level, line in failed:
+            click.echo(f"{level:5} {line}")
+        raise SystemExit(1 if failed else 0)
+
+
+async def _check(settings: Settings) -> list[Finding]:
+    failed = []
+    async for level, line in _findings(settings):
+        if level == "fail":
+            failed.append((level, line))
+        else:
+            click.echo(f"{level:5} {line}")
+    return failed
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    async for finding in _directory(settings):
+        yield finding
+    async for finding in _redis(settings):
+        yield finding
+    try:
+        callers = read_callers(settings)
+        tls_context(settings)
+    except (ValueError, OSError) as error:
+        for line in str(error).splitlines():
+            yield "fail", f"callers and TLS: {line}"
+    else:
+        if callers.all:
+            yield "ok", f"callers: {', '.join(sorted(caller.name for caller in callers.all))}"
+        else:
+            yield "warn", "callers: none, so nobody may ask; see `authsvc tokens new --help`"
+    if settings.timeless:
+        names = ", ".join(sorted(settings.timeless))
+        yield "warn", f"policy: {names} signatures may carry no time and can be replayed for ever"
+
+
+async def _directory(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        async with open_directory_engine(settings) as engine:
+            directory = SQLDirectory(engine, cipher=cipher(settings), clock=CLOCK)
+            for line in await directory.examine():
+                level = "warn" if line.startswith("the clock") and _seconds(line) > 1 else "ok"
+                yield level, f"directory: {line}"
+    except AuthError as error:
+        for reason in error.detail.get("reasons", [error.message]):
+            yield "fail", f"directory: {reason}"
+    except ValueError as error:
+        yield "fail", f"directory: {error}"
+
+
+async def _redis(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.redis_url is None:
+        yield "ok", "shared cache: none, each process remembers for itself"
+        return
+    try:
+        cache = RedisSharedCache(open_redis(settings.redis_url), CLOCK)
+    except ValueError as error:
+        yield "fail", f"shared cache: {error}"
+        return
+    name, written = f"authsvc:check:{os.urandom(8).hex()}", os.urandom(32)
+    try:
+        await cache.put(name, written, ttl=5)
+        (found,) = await cache.get(name)
+    except AuthError as error:
+        yield "fail", f"shared cache: {error.message}"
+    else:
+        yield (
+            ("ok", "shared cache: keeps and gives back")
+            if found == written
+            else (
+                "fail",
+                "shared cache: gave back something else",
+            )
+        )
+    await cache.close()
+
+
+def _seconds(line: str) -> float:
+    return abs(float(line.split()[3]))

@@ -1,0 +1,90 @@
+"""``authsvc regions``: the registry of regions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.cli.failing import told_in_one_line
+from authsvc.model import Region
+from authsvc.regions.sql import SQLRegions
+from authsvc.settings import read_settings
+from authsvc.wiring import open_directory_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+@click.group()
+def regions() -> None:
+    """Show the registry of regions; change it where authsvc owns the directory.
+
+    In front of CloudStack's database only `list` works: its management server owns the rows.
+    """
+
+
+@regions.command("list")
+def list_() -> None:
+    """Print every region: id, name, endpoint.
+
+    \b
+    Example:
+      authsvc regions list
+    """
+
+    async def work(registry: SQLRegions) -> None:
+        for region in await registry.list():
+            click.echo(f"{region.id}\t{region.name}\t{region.endpoint}")
+
+    _run(work, writing=False)
+
+
+@regions.command()
+@click.argument("number", type=int)
+@click.argument("name")
+@click.argument("endpoint")
+def add(number: int, name: str, endpoint: str) -> None:
+    """Add the region NUMBER with its NAME and ENDPOINT.
+
+    \b
+    Example:
+      authsvc regions add 2 north https://north.example.com/client/
+    """
+    _run(lambda registry: registry.add(Region(id=number, name=name, endpoint=endpoint)))
+
+
+@regions.command()
+@click.argument("number", type=int)
+@click.option("--name", help="The new name.")
+@click.option("--endpoint", help="The new endpoint.")
+def update(number: int, name: str | None, endpoint: str | None) -> None:
+    """Change the name or endpoint of the region NUMBER.
+
+    \b
+    Example:
+      authsvc regions update 2 --endpoint https://north-2.example.com/client/
+    """
+    _run(lambda registry: registry.update(number, name=name, endpoint=endpoint))
+
+
+@regions.command()
+@click.argument("number", type=int)
+def remove(number: int) -> None:
+    """Remove the region NUMBER.
+
+    \b
+    Example:
+      authsvc regions remove 2
+    """
+    _run(lambda registry: registry.remove(number))
+
+
+def _run(work: Callable[[SQLRegions], Awaitable[None]], *, writing: bool = True) -> None:
+    async def run() -> None:
+        async with open_directory_engine(read_settings(), writing=writing) as engine:
+            await work(SQLRegions(engine))
+
+    with told_in_one_line():
+        asyncio.run(run())

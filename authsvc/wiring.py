@@ -1,0 +1,144 @@
+"""Putting it together: the only chooser of backends."""
+
+from __future__ import annotations
+
+import base64
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from authsvc.cache.directory import CachedDirectory, Shared
+from authsvc.cache.local import LocalCache
+from authsvc.cache.seal import Sealer
+from authsvc.cache.shared import RedisSharedCache, open_redis
+from authsvc.directory.cipher import SecretCipher
+from authsvc.directory.engine import open_engine
+from authsvc.directory.owned import OwnedDirectory
+from authsvc.directory.properties import database_keys
+from authsvc.directory.sql import SQLDirectory, opened
+from authsvc.events.silent import SilentEvents
+from authsvc.ops.health import Health
+from authsvc.regions.sql import SQLRegions
+from authsvc.service.identify import Identify
+from authsvc.service.policy import Policy
+from authsvc.service.service import Service
+from authsvc.service.verify import Verify
+from authsvc.signing.cloudstack import CloudStack
+from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv4 import SigV4
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from authsvc.ports import EventSink
+    from authsvc.settings import Settings
+    from authsvc.signing import Scheme
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+CLOCK = SystemClock()
+
+
+def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
+    """List every scheme this version speaks; policy switches one off, so that its refusal has a name."""
+    return (SigV4(), S3V2(), CloudStack(lenient=lenient or settings.cloudstack_lenient))
+
+
+def policy(settings: Settings) -> Policy:
+    """Turn settings into rules."""
+    return Policy(
+        schemes=settings.schemes,
+        timeless=settings.timeless,
+        algorithms=settings.algorithms,
+        clock_skew=settings.clock_skew,
+        presign_lifetime=settings.presign_lifetime,
+        expires_within=settings.expires_within or None,
+        regions=settings.signing_regions,
+        services=settings.signing_services,
+        restricted_keys=settings.restricted_keys,
+    )
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, *, health: Health | None = None, events: EventSink | None = None
+) -> AsyncIterator[Service]:
+    """Open what the settings name, and close it again.
+
+    A database that is away does not keep the service from opening; ``health`` tells. The embedded directory is
+    brought up to date on the way.
+
+    Raises:
+        ValueError: A setting turns out to be unusable.
+    """
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_directory_engine(settings))
+        origin = SQLDirectory(engine, cipher=cipher(settings), clock=CLOCK)
+        directory = CachedDirectory(
+            origin,
+            local=LocalCache(CLOCK, known=settings.cache_size),
+            shared=_shared(settings, stack),
+            clock=CLOCK,
+            fresh_for=settings.fresh_for,
+            max_stale=settings.max_stale,
+        )
+        stack.push_async_callback(directory.close)
+        await stack.enter_async_context((health or Health()).watch(origin))
+        events = events or SilentEvents()
+        yield Service(
+            verify=Verify(
+                directory=directory,
+                schemes=schemes(settings),
+                policy=policy(settings),
+                clock=CLOCK,
+                events=events,
+            ),
+            identify=Identify(directory=directory, clock=CLOCK, events=events),
+            regions=SQLRegions(engine),
+            directory=directory,
+            clock=CLOCK,
+            region_id=settings.region_id,
+            forget=directory.forget,
+        )
+
+
+@asynccontextmanager
+async def open_directory_engine(settings: Settings, *, writing: bool = False) -> AsyncIterator[AsyncEngine]:
+    """Open the database; the embedded one is made, or brought up to date, first.
+
+    Raises:
+        ValueError: The URL cannot be used.
+    """
+    engine = open_engine(settings.database_url, writing=writing)
+    async with opened(engine):
+        if engine.dialect.name == "sqlite":
+            await OwnedDirectory(engine, cipher=cipher(settings)).migrate()
+        yield engine
+
+
+def cipher(settings: Settings) -> SecretCipher:
+    """Make the cipher from the database keys given, or from CloudStack's own files.
+
+    Raises:
+        ValueError: The files cannot be used.
+    """
+    if settings.cloudstack_properties is None:
+        return SecretCipher(settings.database_keys)
+    return SecretCipher(database_keys(settings.cloudstack_properties, settings.cloudstack_key))
+
+
+def _shared(settings: Settings, stack: AsyncExitStack) -> Shared | None:
+    if settings.redis_url is None:
+        return None
+    cache = RedisSharedCache(open_redis(settings.redis_url), CLOCK)
+    stack.push_async_callback(cache.close)
+    keys = [base64.b64decode(key.reveal()) for key in settings.cache_keys]
+    return Shared(cache=cache, sealer=Sealer(keys))
