@@ -6,6 +6,7 @@ import click
 
 from authsvc import __version__
 from authsvc.cli.check import check
+from authsvc.cli.demo import demo
 from authsvc.cli.explain import explain_command
 from authsvc.cli.forget import forget
 from authsvc.cli.regions import regions
@@ -28,5 +29,5 @@ def main() -> None:
     """
 
 
-for command in (serve, check, explain_command, tokens, users, regions, forget, migrate, settings):
+for command in (demo, serve, check, explain_command, tokens, users, regions, forget, migrate, settings):
     main.add_command(command)

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import click
 from aiohttp import web
 
 from authsvc.app import make_app
@@ -63,13 +62,15 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 @asynccontextmanager
-async def started(settings: Settings, *, health: Health, log: LineLog) -> AsyncIterator[tuple[str, str]]:
+async def started(
+    settings: Settings, callers: Callers, *, health: Health, log: LineLog
+) -> AsyncIterator[tuple[str, str]]:
     """Listen, and yield the URLs of the faces and of the ops port; on the way out requests in flight finish."""
     registry = new_registry(health=health, log=log)
     app = make_app(
         partial(open_service, settings, health=health, events=MetricsEvents(registry)),
         [face for face in FACES if face.name in settings.faces],
-        callers=read_callers(settings),
+        callers=callers,
         tell=_teller(settings, log, registry),
     )
     async with AsyncExitStack() as stack:
@@ -80,12 +81,13 @@ async def started(settings: Settings, *, health: Health, log: LineLog) -> AsyncI
 
 async def run(settings: Settings) -> None:
     """Serve until a signal, then drain."""
+    callers = read_callers(settings)
     health = Health()
     with LineLog() as log:
         capture_standard_logging(log, settings.log_level)
-        async with started(settings, health=health, log=log) as (faces, ops):
+        async with started(settings, callers, health=health, log=log) as (faces, ops):
             log.emit({"event": "started", "faces": faces, "ops": ops, "pid": os.getpid()})
-            await _signalled()
+            await signalled()
             health.drain()
             log.emit({"event": "draining", "seconds": settings.drain})
             await asyncio.sleep(settings.drain)
@@ -105,7 +107,7 @@ async def _listen(
     return f"{'https' if tls else 'http'}://{name}:{bound[1]}"
 
 
-async def _signalled() -> None:
+async def signalled() -> None:
     """Wait for the first SIGTERM or SIGINT; the second ends the process at once."""
     came = asyncio.Event()
 
@@ -137,8 +139,3 @@ def _teller(settings: Settings, log: LineLog, registry: Any) -> Tell:
             log.emit(event)
 
     return tell
-
-
-def say_urls(faces: str, ops: str) -> None:
-    """Tell a person at a terminal where it listens."""
-    click.echo(f"listening on {faces} (health and metrics on {ops})")

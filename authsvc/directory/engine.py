@@ -18,7 +18,7 @@ from pymysql.constants import CLIENT
 from pymysql.err import OperationalError
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -60,11 +60,8 @@ def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
         ValueError: The URL cannot be used; it is not quoted.
     """
     text = url.reveal()
-    if text in ("sqlite://", "sqlite:///:memory:"):
-        return _transactional(create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool))
-    if text.startswith("sqlite:///"):
-        path = text.removeprefix("sqlite:///")
-        return _transactional(create_async_engine(f"sqlite+aiosqlite:///{path}"))
+    if text.startswith("sqlite://"):
+        return _open_sqlite(text.removeprefix("sqlite://"))
     return create_async_engine(
         "mysql+aiomysql://",
         async_creator=_creator(_connect_arguments(text), writing=writing),
@@ -75,6 +72,15 @@ def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
     )
+
+
+def _open_sqlite(path: str) -> AsyncEngine:
+    """Open an embedded database; in memory it lives in its one connection, which all have to share in turn."""
+    size = 1 if path in ("", "/:memory:") else POOL
+    engine = create_async_engine(
+        f"sqlite+aiosqlite://{path}", poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0
+    )
+    return _transactional(engine)
 
 
 def _transactional(engine: AsyncEngine) -> AsyncEngine:
