@@ -86,6 +86,10 @@ def test_the_decoder_by_hand_and_the_schema_agree(document):
 @example({"method": "GET", "target": "/", "headers": [], "want": "signing_key"})
 @example({"method": "GET", "target": "/", "headers": [], "expect": []})
 @example({"method": "GET", "target": "/", "headers": [], "expect": {}})
+@example({"method": "GET", "target": "/", "headers": [], "expect": {"service": ""}})
+@example({"method": "GET", "target": "/", "headers": [], "expect": {"region": ""}})
+@example({"method": "GET", "target": "/", "headers": [], "expect": {"region": None}})
+@example({"method": "GET", "target": "/", "headers": [], "want": None, "body": None})
 @example({"method": "GET", "target": "/", "headers": [], "body": ""})
 def test_the_two_agree_on_anything_at_all(document):
     by_hand = outcome(read_question, document)
