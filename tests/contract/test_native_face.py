@@ -10,16 +10,23 @@ import re
 from dataclasses import replace
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestClient, TestServer
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from authsvc import errors
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import AuthError
+from authsvc.faces.callers import GRANTS, Caller, Callers, token_digest
 from authsvc.faces.native.openapi import document
 from authsvc.model import Secret
+from authsvc.signing import Scope
 from authsvc.signing.sigv4 import signing_key
+from tests.certificates import Authority
 from tests.standins import AUTHORIZED, FACES, POOR_TOKEN, TOKEN, SystemClock, World, s3_question, secret_of
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -519,9 +526,6 @@ STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
 def streaming(key="ALICEKEY", **more):
     """Sign a request for a payload signed in chunks, as SDKs do: the token stands where the hash would."""
-    from botocore.auth import S3SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
 
     class Streaming(S3SigV4Auth):
         def payload(self, request):
@@ -542,8 +546,6 @@ def streaming(key="ALICEKEY", **more):
 
 
 async def test_the_signing_key_is_given_for_chunks_to_whoever_is_granted_it(client):
-    from authsvc.signing import Scope
-
     answer = await asked(client, "/v1/verify", streaming(want=["signing_key"]))
     assert answer["signature"]["payload"] == "streaming"
     scope = Scope(**answer["signature"]["scope"])
@@ -557,8 +559,6 @@ async def test_the_signing_key_is_given_for_chunks_to_whoever_is_granted_it(clie
 
 
 async def test_what_the_caller_has_no_grant_for_it_may_not_want(world):
-    from authsvc.faces.callers import Caller, Callers, token_digest
-
     callers = Callers(
         [
             Caller(
@@ -568,8 +568,6 @@ async def test_what_the_caller_has_no_grant_for_it_may_not_want(world):
             )
         ]
     )
-    from aiohttp.test_utils import TestClient, TestServer
-
     async with TestClient(TestServer(world.app(callers)), headers={"X-Auth-Token": "t"}) as client:
         await refused(client, "/v1/verify", streaming(want=["signing_key"]), 403, "CallerForbidden")
         await refused(
@@ -651,6 +649,26 @@ async def test_forget_forgets(client, world):
     assert response.status == 204
     assert world.forgotten == ["ALICEKEY"]
     await refused(client, "/v1/forget", {"key": "ALICEKEY"}, 400, "MalformedRequest")
+
+
+async def test_a_client_certificate_names_its_caller(world, tmp_path):
+    authority = Authority()
+    server = authority.server("127.0.0.1").write(tmp_path, "server")
+    callers = Callers([Caller(name="swift", grants=GRANTS, tls_names=frozenset({"swift.example"}))])
+    runner = web.AppRunner(world.app(callers))
+    await runner.setup()
+    try:
+        context = server.server_context(client_authority=server.authority)
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}/v1/verify"
+        for name, status in (("Swift.example", 200), ("other.example", 401)):
+            shown = authority.client(name).write(tmp_path, name).client_context()
+            async with ClientSession() as session:
+                response = await session.post(url, json=s3_question(), ssl=shown)
+                assert response.status == status
+    finally:
+        await runner.cleanup()
+    assert [event.get("caller") for event in world.events] == ["swift", None]
 
 
 async def test_the_description_is_valid_and_is_what_is_served(world):
