@@ -460,8 +460,8 @@ def test_headers_that_decide_and_are_given_twice(name):
 
 
 def test_header_values_are_trimmed_collapsed_and_joined_in_order():
-    fields = {"a": ["x  y\t z"], "b": ["2", "1  2"], "c": [""], "d": ["\xa0 \xa0"]}
-    assert canonical_headers(fields, fields) == "a:x y z\nb:2,1 2\nc:\nd:\xa0 \xa0\n"
+    fields = {"a": ["x  y\t z"], "b": ["2", "1  2"], "c": [""], "d": ["é\xa0 \t\xa0\x0bz"]}
+    assert canonical_headers(fields, fields) == "a:x y z\nb:2,1 2\nc:\nd:é\xa0 \xa0\x0bz\n"
     proven(v4_header(headers=(("X-Amz-Meta-A", "  a   b  "), ("X-Amz-Meta-A", "c"))))
     request = v4_header(headers=(("X-Amz-Meta-A", "1"), ("X-Amz-Meta-A", "2")))
     turned = (*request.headers[:2], *reversed(request.headers[2:4]), *request.headers[4:])

@@ -1,0 +1,233 @@
+"""What botocore and the AWS common runtime sign, we prove: awkward keys, queries and headers."""
+
+import dataclasses
+import re
+from urllib.parse import quote, urlsplit
+
+import pytest
+from botocore.auth import (
+    HmacV1Auth,
+    HmacV1QueryAuth,
+    S3SigV4Auth,
+    S3SigV4QueryAuth,
+    SigV4Auth,
+    SigV4QueryAuth,
+)
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.crt.auth import CrtS3SigV4Auth, CrtS3SigV4QueryAuth, CrtSigV4Auth, CrtSigV4QueryAuth
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authsvc.errors import SignatureMismatch
+from authsvc.model import Secret
+from authsvc.signing import SignedRequest
+from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv4 import SigV4
+
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SECRET = Secret(SECRET_KEY)
+ENDPOINT = "http://s3.example.com:9000"
+V4, V2 = SigV4(), S3V2()
+
+CHARACTERS = st.one_of(
+    st.sampled_from(list(" /.~+%=&?;:@!$'()*,[]{}|\\^`\"<>#_-")),
+    st.sampled_from(["é", "ሴ", "\U0001f600", "..", "//", "%2F", "%20", "/../", "/./"]),
+    st.characters(exclude_categories=["Cs"]),
+)
+TEXTS = st.lists(CHARACTERS, max_size=6).map("".join)
+KEYS = TEXTS.map(lambda key: "/bucket/" + quote(key, safe="/~"))
+PAIRS = st.lists(
+    st.tuples(
+        st.one_of(st.sampled_from(["prefix", "a", "a-b", "A", "k", "acl", "versionId"]), TEXTS.filter(bool)),
+        TEXTS,
+    ),
+    max_size=4,
+)
+
+
+def spelt(pairs):
+    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs)
+
+
+QUERIES = PAIRS.map(spelt)
+UNIQUE_QUERIES = PAIRS.map(lambda pairs: spelt(dict(pairs).items()))
+HEADERS = st.dictionaries(
+    st.sampled_from(["X-Amz-Meta-A", "X-Amz-Acl", "x-amz-meta-b", "Content-Type", "Range", "If-Match"]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=8).flatmap(
+        lambda word: st.sampled_from([word, f"{word}  {word}", f" {word} "])
+    ),
+    max_size=3,
+)
+METHODS = st.sampled_from(["GET", "PUT", "HEAD", "DELETE", "POST"])
+
+
+def signed(auth, method, path, query, headers, *, body=None):
+    """Let a signer of botocore sign, and put the result on the wire as botocore does."""
+    url = f"{ENDPOINT}{path}?{query}" if query else f"{ENDPOINT}{path}"
+    request = AWSRequest(method=method, url=url, headers=headers, data=body)
+    auth.add_auth(request)
+    parts = urlsplit(request.url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    pairs = [(name, value) for name, value in request.headers.items() if name.lower() != "host"]
+    return SignedRequest(method=method, target=target, headers=(("Host", parts.netloc), *pairs), body=body)
+
+
+def credentials(token=None):
+    return Credentials(ACCESS_KEY, SECRET_KEY, token)
+
+
+def prove(scheme, request):
+    claim = scheme.read(request)
+    scheme.prove(claim, SECRET)
+    assert claim.access_key == ACCESS_KEY
+    return claim
+
+
+S3_HEADER = [
+    pytest.param(lambda: S3SigV4Auth(credentials(), "s3", "us-east-1"), id="botocore"),
+    pytest.param(lambda: CrtS3SigV4Auth(credentials(), "s3", "us-east-1"), id="crt"),
+]
+S3_QUERY = [
+    pytest.param(lambda: S3SigV4QueryAuth(credentials(), "s3", "us-east-1", expires=60), id="botocore"),
+    pytest.param(lambda: CrtS3SigV4QueryAuth(credentials(), "s3", "us-east-1", expires=60), id="crt"),
+]
+GENERIC_HEADER = [
+    pytest.param(lambda: SigV4Auth(credentials(), "ec2", "us-east-1"), id="botocore"),
+    pytest.param(lambda: CrtSigV4Auth(credentials(), "ec2", "us-east-1"), id="crt"),
+]
+GENERIC_QUERY = [
+    pytest.param(lambda: SigV4QueryAuth(credentials(), "sts", "us-east-1", expires=60), id="botocore"),
+    pytest.param(lambda: CrtSigV4QueryAuth(credentials(), "sts", "us-east-1", expires=60), id="crt"),
+]
+
+
+@pytest.mark.parametrize("auth", S3_HEADER)
+@given(method=METHODS, path=KEYS, query=QUERIES, headers=HEADERS)
+def test_s3_header(auth, method, path, query, headers):
+    claim = prove(V4, signed(auth(), method, path, query, headers))
+    assert not claim.presigned
+
+
+@pytest.mark.parametrize("auth", S3_QUERY)
+@given(method=METHODS, path=KEYS, query=UNIQUE_QUERIES, headers=HEADERS)
+def test_s3_presigned(auth, method, path, query, headers):
+    claim = prove(V4, signed(auth(), method, path, query, headers))
+    assert claim.presigned
+    assert claim.expires_at == claim.signed_at + 60
+
+
+@pytest.mark.parametrize("auth", GENERIC_HEADER)
+@given(method=METHODS, path=KEYS, query=QUERIES, headers=HEADERS, body=st.none() | st.binary(max_size=8))
+def test_generic_header(*, auth, method, path, query, headers, body):
+    prove(V4, signed(auth(), method, path, query, headers, body=body))
+
+
+@pytest.mark.parametrize("auth", GENERIC_QUERY)
+@given(method=METHODS, path=KEYS, query=UNIQUE_QUERIES, headers=HEADERS)
+def test_generic_presigned(auth, method, path, query, headers):
+    prove(V4, signed(auth(), method, path, query, headers))
+
+
+V2_QUERIES = st.lists(
+    st.tuples(
+        st.sampled_from(["prefix", "versionId", "uploadId", "partNumber", "response-content-type", "marker"]),
+        TEXTS.filter(lambda text: text and not re.search(r"[\x00-\x1f\x7f]", text)),
+    ),
+    max_size=3,
+    unique_by=lambda pair: pair[0],
+).map(spelt)
+
+
+@given(method=METHODS, path=KEYS, query=V2_QUERIES, headers=HEADERS)
+def test_v2_header(method, path, query, headers):
+    claim = prove(V2, signed(HmacV1Auth(credentials()), method, path, query, headers))
+    assert not claim.presigned
+
+
+@given(method=METHODS, path=KEYS, query=V2_QUERIES, headers=HEADERS)
+def test_v2_presigned(method, path, query, headers):
+    """What botocore signed for as headers it moves to the query; those S3 reads as headers have to be sent."""
+    request = signed(HmacV1QueryAuth(credentials(), expires=60), method, path, query, headers)
+    kept = tuple(pair for pair in request.headers if pair[0].lower() in ("host", "content-type"))
+    claim = prove(V2, dataclasses.replace(request, headers=kept))
+    assert claim.presigned
+    assert claim.signed_at is None
+
+
+@pytest.mark.parametrize("sub", ["acl", "uploads", "acl&versionId=3", "tagging", "delete"])
+def test_v2_sub_resources(sub):
+    prove(V2, signed(HmacV1Auth(credentials()), "GET", "/bucket/key", sub, {}))
+
+
+def test_v2_sub_resource_with_an_equals_sign_is_signed_the_documented_way_alone():
+    """botocore signs ``acl=`` where the documentation has ``acl``."""
+    request = signed(HmacV1Auth(credentials()), "GET", "/bucket/key", "acl=", {})
+    with pytest.raises(SignatureMismatch):
+        prove(V2, request)
+
+
+def test_v2_bucket_in_the_host():
+    request = AWSRequest(method="GET", url="http://bucket.s3.example.com/", headers={})
+    request.auth_path = "/bucket/"
+    HmacV1Auth(credentials()).add_auth(request)
+    headers = (("Host", "bucket.s3.example.com"), *request.headers.items())
+    prove(V2, SignedRequest(method="GET", target="/", headers=headers, bucket="bucket"))
+
+
+TOKENS = [
+    (V4, S3SigV4Auth, ("s3", "us-east-1")),
+    (V4, S3SigV4QueryAuth, ("s3", "us-east-1")),
+    (V4, SigV4Auth, ("sts", "us-east-1")),
+    (V4, CrtS3SigV4Auth, ("s3", "us-east-1")),
+    (V4, CrtS3SigV4QueryAuth, ("s3", "us-east-1")),
+    (V2, HmacV1Auth, ()),
+    (V2, HmacV1QueryAuth, ()),
+]
+
+
+@pytest.mark.parametrize(("scheme", "signer", "scope"), TOKENS)
+def test_session_tokens(scheme, signer, scope):
+    request = signed(signer(credentials("a/token+=="), *scope), "GET", "/bucket/key", "", {})
+    assert prove(scheme, request).token == "a/token+=="
+
+
+@pytest.mark.parametrize("context", [{"payload_signing_enabled": False}, {"has_streaming_input": True}])
+def test_unsigned_payload(context):
+    request = AWSRequest(
+        method="PUT",
+        url="https://s3.example.com/b/k",
+        headers={"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="},
+        data=b"x",
+    )
+    request.context.update(context)
+    S3SigV4Auth(credentials(), "s3", "us-east-1").add_auth(request)
+    headers = (("Host", "s3.example.com"), *request.headers.items())
+    claim = prove(V4, SignedRequest(method="PUT", target="/b/k", headers=headers))
+    assert claim.payload == "unsigned"
+
+
+def test_unsigned_trailer():
+    request = AWSRequest(method="PUT", url="https://s3.example.com/b/k", headers={}, data=b"x")
+    request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
+    S3SigV4Auth(credentials(), "s3", "us-east-1").add_auth(request)
+    headers = (("Host", "s3.example.com"), *request.headers.items())
+    claim = prove(V4, SignedRequest(method="PUT", target="/b/k", headers=headers))
+    assert claim.payload == "streaming-unsigned-trailer"
+
+
+def test_presigned_with_a_payload_hash():
+    digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    auth = S3SigV4QueryAuth(credentials(), "s3", "us-east-1")
+    claim = prove(V4, signed(auth, "PUT", "/b/k", "", {"X-Amz-Content-SHA256": digest}))
+    assert (claim.payload, claim.body_sha256) == ("signed", digest)
+
+
+def test_an_encoded_slash_is_a_slash():
+    """Clients that keep ``%2F`` in what they sign name another canonical path than S3, where a key is one text."""
+    request = signed(S3SigV4Auth(credentials(), "s3", "us-east-1"), "GET", "/b/a%2Fb", "", {})
+    with pytest.raises(SignatureMismatch):
+        prove(V4, request)
+    plain = signed(S3SigV4Auth(credentials(), "s3", "us-east-1"), "GET", "/b/a/b", "", {})
+    prove(V4, dataclasses.replace(plain, target="/b/a%2Fb"))
