@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from authsvc.errors import DuplicateParameter, Malformed
 
@@ -101,9 +102,16 @@ class SignedRequest:
 def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for name, value in headers:
-        if not _HEADER_NAME.fullmatch(name):
-            raise Malformed("a header name is not a token", field="headers")
-        if _FORBIDDEN_IN_VALUE.search(value):
+        # What is forbidden is not printable either, and that is quicker asked.
+        if not value.isprintable() and _FORBIDDEN_IN_VALUE.search(value):
             raise Malformed("a header value holds a control character", field="headers")
-        fields.setdefault(name.lower(), []).append(value.strip(" \t"))
+        fields.setdefault(_folded(name), []).append(value.strip(" \t"))
     return fields
+
+
+@lru_cache(maxsize=512)
+def _folded(name: str) -> str:
+    """Return a header's name in lower case; requests share a few dozen."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise Malformed("a header name is not a token", field="headers")
+    return name.lower()
