@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -53,8 +52,8 @@ class Certificate:
     key: bytes
     authority: bytes
 
-    def write(self, folder: Path, name: str, *, owner: int | None = None) -> Files:
-        """Write the three PEM files; `owner` is the user id of the process that will read the key."""
+    def write(self, folder: Path, name: str) -> Files:
+        """Write the three PEM files, for their owner alone."""
         folder.mkdir(parents=True, exist_ok=True)
         files = Files(
             certificate=folder / f"{name}.pem",
@@ -68,8 +67,6 @@ class Certificate:
         ):
             path.touch(mode=0o600)
             path.write_bytes(content)
-            if owner is not None:
-                os.chown(path, owner, -1)
         return files
 
 

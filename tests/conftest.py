@@ -1,0 +1,67 @@
+"""Fixtures for everybody: real servers, started when the first test asks, one of each for every worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.certificates import Authority
+from tests.processes import ServerMissing
+from tests.servers import MariaDB, Redis, install_datadir
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """A certificate authority; clients trust it by `authority.certificate`."""
+    return Authority()
+
+
+@pytest.fixture(scope="session")
+def installed_datadir(tmp_path_factory):
+    """An empty MariaDB data directory, for `MariaDB(installed_datadir)` where a test wants its own server."""
+    target = tmp_path_factory.mktemp("mariadb") / "installed"
+    _get(install_datadir, target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def mariadb(installed_datadir, shared_servers):
+    """The worker's MariaDB. A test may pause, kill or restart it: it is mended after each."""
+    with _get(MariaDB, installed_datadir) as server:
+        shared_servers.append(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tls_mariadb(installed_datadir, authority, shared_servers):
+    """The worker's MariaDB that speaks TLS as `db.example` and trusts the authority's client certificates."""
+    with _get(MariaDB, installed_datadir, tls=authority.server("db.example", "127.0.0.1")) as server:
+        shared_servers.append(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(shared_servers):
+    """The worker's Redis. A test may pause, kill or restart it: it is mended after each."""
+    with _get(Redis) as server:
+        shared_servers.append(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_servers() -> list[MariaDB | Redis]:
+    """The servers this worker has started so far."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _mended(shared_servers):
+    yield
+    for server in shared_servers:
+        server.mend()
+
+
+def _get(make, *arguments, **options):
+    try:
+        return make(*arguments, **options)
+    except ServerMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
