@@ -1,0 +1,36 @@
+"""A region and a store in front of it, for clients nobody modified."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients.capture import Store
+from tests.region import Region
+
+
+@pytest.fixture(scope="session", params=["4.22", "4.23"])
+def region(request, mariadb, redis_server, tmp_path_factory):
+    """A region, running. At its end: a clean exit, and a log that gives nothing away."""
+    folder = tmp_path_factory.mktemp("region")
+    with Region(mariadb, request.param, folder, redis=redis_server) as made:
+        made.said = set()
+        made.authsvc.start().await_ready()
+        yield made
+        assert made.authsvc.stop() == 0
+        assert made.authsvc.stderr.read_text() == ""
+        assert made.authsvc.lines()[-1]["event"] == "stopped"
+        made.authsvc.assert_silent_about(made.canaries() | made.said)
+
+
+@pytest.fixture(scope="session")
+def running_store(region):
+    with Store(f"{region.authsvc.url}/v1/verify", region.token) as store:
+        yield store
+    region.said |= store.signatures
+
+
+@pytest.fixture
+def store(running_store):
+    """The store; `store.taken` holds what came since the test began."""
+    running_store.begin()
+    return running_store
