@@ -1,8 +1,8 @@
 """A region as its operator has it: CloudStack's database, Redis, callers, and authsvc as a process of its own.
 
-    with Region(mariadb, "4.22", folder, redis=redis) as region:
-        region.authsvc.await_ready()
-        region.verify(question)
+with Region(mariadb, "4.22", folder, redis=redis) as region:
+    region.authsvc.await_ready()
+    region.verify(question)
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import re
 import threading
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class Store:
             taken = Taken(question, response.status, await response.json())
         self.taken.append(taken)
         self.signatures |= taken.signatures
-        return _answer(request, taken)
+        return _answer(request, body, taken)
 
 
 def _text(raw: bytes) -> str:
@@ -112,7 +113,7 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _answer(request: web.BaseRequest, taken: Taken) -> web.Response:
+def _answer(request: web.BaseRequest, body: bytes, taken: Taken) -> web.Response:
     error = taken.verdict.get("error")
     form = base64.b64decode(taken.question.get("body", ""))
     if error is not None:
@@ -132,9 +133,8 @@ def _answer(request: web.BaseRequest, taken: Taken) -> web.Response:
         return _xml(COPIED)
     if request.method == "GET" and path.strip("/").count("/") == 0:
         return _xml(LISTING if path.strip("/") else BUCKETS)
-    return web.Response(
-        body=b"", headers={"ETag": '"d41d8cd98f00b204e9800998ecf8427e"', "Last-Modified": "Wed, 01 Jan 2026 00:00:00 GMT"}
-    )
+    etag = f'"{hashlib.md5(body).hexdigest()}"'
+    return web.Response(body=b"", headers={"ETag": etag, "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"})
 
 
 def _xml(text: str, status: int = 200) -> web.Response:

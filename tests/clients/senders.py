@@ -114,7 +114,12 @@ def s3cmd(*words: str):
         done = run(
             str(Path(sys.executable).with_name("s3cmd")),
             *("--config=/dev/null", "--no-ssl", f"--host={place}", f"--host-bucket={place}"),
-            *(f"--access_key={access_key}", f"--secret_key={secret}", f"--region={REGION}", "--max-retries=0"),
+            *(
+                f"--access_key={access_key}",
+                f"--secret_key={secret}",
+                f"--region={REGION}",
+                "--max-retries=0",
+            ),
             *words,
         )
         if done.returncode == 0:
@@ -193,6 +198,4 @@ SENDERS = {
     "curl-get": curl("/bucket/a%20key?prefix=x"),
     "curl-put": curl("/bucket/k", "--upload-file", __file__),
 }
-SCHEMES = {
-    name: "s3v2" if name.endswith(("-s3", "-v2")) else "sigv4" for name in SENDERS
-}
+SCHEMES = {name: "s3v2" if name.endswith(("-s3", "-v2")) else "sigv4" for name in SENDERS}

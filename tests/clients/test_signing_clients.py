@@ -8,7 +8,8 @@ import secrets
 
 import pytest
 
-from tests.clients.senders import REGION, SCHEMES, SENDERS, boto, boto_sends, curl, minio_sends
+from tests.clients.senders import REGION, SCHEMES, SENDERS, boto, boto_sends, code_of, curl, minio_sends
+from tests.region import ask
 
 everybody = pytest.mark.parametrize("client", SENDERS)
 KEYS = [
@@ -59,7 +60,8 @@ def test_a_wrong_secret_is_told(region, store, client):
 @everybody
 def test_an_unknown_key_is_told(region, store, client):
     unknown = secrets.token_urlsafe(64)
-    assert SENDERS[client](store, unknown, region.people["alice"].secret) == "InvalidAccessKeyId"
+    code = "InvalidClientTokenId" if client in {"boto3-sts", "boto3-ec2"} else "InvalidAccessKeyId"
+    assert SENDERS[client](store, unknown, region.people["alice"].secret) == code
 
 
 @pytest.mark.parametrize("name", ["off", "barred"])
@@ -77,14 +79,14 @@ def test_a_request_changed_on_the_way_is_refused(region, store, client):
     assert region.verify(question).json["authenticated"]
     changed = dict(mutations(question))
     assert {"method", "path", "signature"} <= changed.keys()
-    assert any("date" in name or name == "query Expires" for name in changed)
+    assert any("date" in name.lower() or name == "query Expires" for name in changed)
     for name, other in changed.items():
         answer = region.verify(other)
         assert answer.status == 200, (name, answer)
         assert not answer.json["authenticated"], (name, other)
 
 
-@pytest.mark.parametrize("key", KEYS, ids=ascii)
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: ascii(key)[1:21])
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_awkward_keys_are_read_as_boto_signed_them(region, store, key, version):
     person = region.people["alice"]
@@ -97,18 +99,12 @@ def test_awkward_keys_are_read_as_boto_signed_them(region, store, key, version):
     assert boto_sends(call, version)(store, person.access_key, person.secret) is None
     with boto(store, person.access_key, person.secret, version) as client:
         url = client.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": key})
-    assert boto_target(url, store) is None
+    assert code_of(ask(url)) is None
     assert len(store.taken) == 4
     assert all(taken.verdict["authenticated"] for taken in store.taken), store.taken
 
 
-def boto_target(url, store):
-    from tests.clients.senders import ask, code_of
-
-    return code_of(ask(url))
-
-
-@pytest.mark.parametrize("key", [key for key in KEYS if ".." not in key], ids=ascii)
+@pytest.mark.parametrize("key", [key for key in KEYS if ".." not in key], ids=lambda key: ascii(key)[1:21])
 def test_awkward_keys_are_read_as_minio_signed_them(region, store, key):
     person = region.people["bob"]
     send = minio_sends(lambda client: client.stat_object(bucket_name="bucket", object_name=key))
