@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from authsvc.faces.face import NOTES, SERVICE, http_refusal, internal_error
+from authsvc.ops.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -34,6 +35,7 @@ def make_app(
     *,
     callers: Callers,
     tell: Tell | None = None,
+    traffic: Traffic | None = None,
 ) -> web.Application:
     """Build the application; nothing is opened before it starts.
 
@@ -42,6 +44,7 @@ def make_app(
         faces: The dialects to speak.
         callers: Who may ask.
         tell: Who hears of each request; None for nobody.
+        traffic: Who counts the requests inside.
     """
 
     async def service(app: web.Application) -> AsyncIterator[None]:
@@ -49,14 +52,16 @@ def make_app(
             app[SERVICE] = opened
             yield
 
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_witness(tell or _tell_nobody)])
+    app = web.Application(
+        client_max_size=MAX_BODY, middlewares=[_witness(tell or _tell_nobody, traffic or Traffic())]
+    )
     app.cleanup_ctx.append(service)
     for face in faces:
         app.router.add_routes(face.routes(callers))
     return app
 
 
-def _witness(tell: Tell) -> Any:
+def _witness(tell: Tell, traffic: Traffic) -> Any:
     """Make the middleware that sees every request out: with an answer whatever happens, and one event."""
 
     @web.middleware
@@ -64,13 +69,16 @@ def _witness(tell: Tell) -> Any:
         began = time.perf_counter()
         notes: dict[str, Any] = {}
         request[NOTES] = notes
-        try:
-            response = await handler(request)
-        except web.HTTPException as error:
-            response = http_refusal(error)
-        except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
-            _log.exception("a fault of ours")
-            response = internal_error()
+        with traffic:
+            try:
+                response = await handler(request)
+            except web.HTTPException as error:
+                response = http_refusal(error)
+            except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
+                _log.exception("a fault of ours")
+                response = internal_error()
+        if traffic.closing:
+            response.force_close()
         route = request.match_info.route.resource
         tell(
             {

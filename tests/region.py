@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from authsvc.directory.cipher import SecretCipher
 from authsvc.model import Secret
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
+from tests.people import signed_s3
 from tests.processes import LEASH
 
 if TYPE_CHECKING:
@@ -351,3 +352,9 @@ def command(
         cwd=cwd,
         env={"PATH": os.environ["PATH"], **(environment or {})},
     )
+
+
+def signed(person: Person, secret: str | None = None, *, path: str = "/bucket/key") -> dict[str, Any]:
+    """Sign an S3 request as the person, now; returned as `/v1/verify` takes it."""
+    made = signed_s3(path=path, at=time.time(), access_key=person.access_key, secret=secret or person.secret)
+    return {"method": made.method, "target": made.target, "headers": [list(pair) for pair in made.headers]}

@@ -21,6 +21,7 @@ from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.metrics import new_registry, request_seconds
 from authsvc.ops.site import make_ops_app
+from authsvc.ops.traffic import Traffic
 from authsvc.wiring import open_service
 
 if TYPE_CHECKING:
@@ -63,45 +64,58 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 @asynccontextmanager
 async def started(
-    settings: Settings, callers: Callers, *, health: Health, log: LineLog
+    settings: Settings, callers: Callers, *, health: Health, log: LineLog, traffic: Traffic | None = None
 ) -> AsyncIterator[tuple[str, str]]:
     """Listen, and yield the URLs of the faces and of the ops port; on the way out requests in flight finish."""
+    traffic = traffic or Traffic()
     registry = new_registry(health=health, log=log)
     app = make_app(
         partial(open_service, settings, health=health, events=MetricsEvents(registry)),
         [face for face in FACES if face.name in settings.faces],
         callers=callers,
         tell=_teller(settings, log, registry),
+        traffic=traffic,
     )
     async with AsyncExitStack() as stack:
-        ops = await _listen(stack, make_ops_app(health, registry), settings.host, settings.ops_port, None)
-        faces = await _listen(stack, app, settings.host, settings.port, tls_context(settings))
+        ops = await _listen(stack, make_ops_app(health, registry), settings.host, settings.ops_port)
+        tls = tls_context(settings)
+        faces = await _listen(stack, app, settings.host, settings.port, tls=tls, traffic=traffic)
         yield faces, ops
 
 
 async def run(settings: Settings) -> None:
     """Serve until a signal, then drain."""
     callers = read_callers(settings)
-    health = Health()
+    health, traffic = Health(), Traffic()
     with LineLog() as log:
         capture_standard_logging(log, settings.log_level)
-        async with started(settings, callers, health=health, log=log) as (faces, ops):
+        async with started(settings, callers, health=health, log=log, traffic=traffic) as (faces, ops):
             log.emit({"event": "started", "faces": faces, "ops": ops, "pid": os.getpid()})
             await signalled()
             health.drain()
+            traffic.closing = True
             log.emit({"event": "draining", "seconds": settings.drain})
             await asyncio.sleep(settings.drain)
         log.emit({"event": "stopped"})
 
 
 async def _listen(
-    stack: AsyncExitStack, app: web.Application, host: str, port: int, tls: ssl.SSLContext | None
+    stack: AsyncExitStack,
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None = None,
+    traffic: Traffic | None = None,
 ) -> str:
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE, shutdown_timeout=FINISH)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
     site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=1024)
     await site.start()
+    if traffic is not None:
+        stack.push_async_callback(traffic.end, within=FINISH)
+        stack.push_async_callback(site.stop)
     bound = runner.addresses[0]
     name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
     return f"{'https' if tls else 'http'}://{name}:{bound[1]}"

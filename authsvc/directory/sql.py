@@ -44,10 +44,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The shape found, and the queries it takes."""
+    """The shape found, the queries it takes, and how many sampled secrets could not be read."""
 
     shape: Shape
     queries: tuple[Select[Any], ...]
+    sampled: int
+    unreadable: int
 
 
 class SQLDirectory:
@@ -83,8 +85,9 @@ class SQLDirectory:
             DirectoryUnavailable: No answer within the deadline.
             DirectoryUnready: Schema or encryption are not understood; ``detail["reasons"]``.
         """
-        if self._clock.monotonic() - self._looked_closely_at > LOOK_CLOSELY_EVERY:
-            await self._ask(self._look_closely)
+        looked = self._clock.monotonic() - self._looked_closely_at
+        if self._plan is None or looked > LOOK_CLOSELY_EVERY:
+            await self._ask(self._probe)
             self._looked_closely_at = self._clock.monotonic()
         else:
             await self._ask(lambda connection: connection.scalar(select(1)))
@@ -106,33 +109,31 @@ class SQLDirectory:
         return rows
 
     async def _probe(self, connection: AsyncConnection) -> Plan:
+        """Look at schema and encryption, before the first answer too: ciphertexts taken for secrets prove nobody."""
+        self._plan = None
         shape = await probe(connection)
         problems = shape.problems()
         if problems:
-            self._plan = None
             raise DirectoryUnready(reasons=problems)
+        stored = (await connection.scalars(secrets_query(shape))).all()
+        unreadable = self._cipher.canary(stored)
         queries = []
         if shape.key_pairs:
             queries.append(key_pair_query(shape))
         if shape.user_keys:
             queries.append(user_key_query(shape))
-        self._plan = Plan(shape=shape, queries=tuple(queries))
+        self._plan = Plan(shape=shape, queries=tuple(queries), sampled=len(stored), unreadable=unreadable)
         return self._plan
 
-    async def _look_closely(self, connection: AsyncConnection) -> tuple[Plan, int, int]:
-        plan = await self._probe(connection)
-        stored = (await connection.scalars(secrets_query(plan.shape))).all()
-        return plan, len(stored), self._cipher.canary(stored)
-
     async def _findings(self, connection: AsyncConnection) -> list[str]:
-        plan, sampled, unreadable = await self._look_closely(connection)
+        plan = await self._probe(connection)
         where = " and ".join(
             name
             for name, there in (("api_keypair", plan.shape.key_pairs), ("user", plan.shape.user_keys))
             if there
         )
         found = [f"schema of version {plan.shape.version}, keys in {where}"]
-        found.append(f"{sampled - unreadable} of {sampled} sampled secrets decrypt")
+        found.append(f"{plan.sampled - plan.unreadable} of {plan.sampled} sampled secrets decrypt")
         if connection.dialect.name != "sqlite":
             theirs = await connection.scalar(select(func.unix_timestamp(func.now(6)))) or 0
             found.append(f"the clock is {self._clock.now() - float(theirs):+.1f} s from the database's")
