@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import http.client
 import json
@@ -18,7 +19,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -315,15 +315,9 @@ class Region:
         self.add("barred", encrypt=encrypt_v1, account={"state": "locked"})
 
     def _new_token(self) -> str:
-        """Let the command line make a caller token, and keep its entry as the callers file."""
-        grants = [word for grant in GRANTS for word in ("--grant", grant)]
-        made = command("tokens", "new", "store", *grants)
-        assert made.returncode == 0, made.stderr
-        token = made.stdout.splitlines()[1]
-        entry = made.stdout.partition("[[caller]]")
-        assert tomllib.loads(entry[1] + entry[2])["caller"][0]["name"] == "store"
+        token, entry = new_token()
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "callers.toml").write_text(entry[1] + entry[2], encoding="utf-8")
+        (self.folder / "callers.toml").write_text(entry, encoding="utf-8")
         return token
 
     def _environment(self) -> dict[str, str]:
@@ -352,6 +346,15 @@ def command(
         cwd=cwd,
         env={"PATH": os.environ["PATH"], **(environment or {})},
     )
+
+
+@functools.cache
+def new_token() -> tuple[str, str]:
+    """Let the command line make a caller token; return it, and its entry for the callers file."""
+    made = command("tokens", "new", "store", *(word for grant in GRANTS for word in ("--grant", grant)))
+    assert made.returncode == 0, made.stderr
+    head, mark, entry = made.stdout.partition("[[caller]]")
+    return head.splitlines()[1], mark + entry
 
 
 def signed(person: Person, secret: str | None = None, *, path: str = "/bucket/key") -> dict[str, Any]:

@@ -6,6 +6,10 @@ import asyncio
 from typing import Self
 
 
+ARRIVE = 0.1
+"""Seconds for a request to arrive on a connection that was accepted at the last moment."""
+
+
 class Traffic:
     """Counts the requests inside; once ``closing``, each answer ends its connection.
 
@@ -34,6 +38,7 @@ class Traffic:
     async def end(self, *, within: float) -> None:
         """Begin to close, and return when nobody is inside, after ``within`` seconds at most."""
         self.closing = True
+        await asyncio.sleep(ARRIVE)
         if not self._inside:
             return
         self._left = asyncio.Event()
