@@ -19,8 +19,8 @@ MISMATCH = "SignatureDoesNotMatch"
 
 @pytest.fixture(scope="module")
 def database(installed_datadir):
-    """A server of our own to break."""
-    with MariaDB(installed_datadir) as server:
+    """A server of our own to break, which does not lose what it committed just before."""
+    with MariaDB(installed_datadir, options=["--innodb-flush-log-at-trx-commit=2"]) as server:
         yield server
 
 
