@@ -1,0 +1,308 @@
+"""The command line, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tomllib
+
+import click
+import pytest
+
+from authsvc.cli.main import main
+from tests.clients.capture import Store
+from tests.clients.senders import REGION, curl, run
+from tests.region import Authsvc, ask, await_that, command, signed
+
+
+def words_of(group, *before):
+    for name, each in sorted(group.commands.items()):
+        yield (*before, name)
+        if isinstance(each, click.Group):
+            yield from words_of(each, *before, name)
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    return {"AUTHSVC_DATABASE_URL": f"sqlite:///{tmp_path}/authsvc.db"}
+
+
+@pytest.fixture
+def cloudstack(region):
+    """The environment of an operator of the region."""
+    return {name: value for name, value in region.authsvc.environment.items() if name.startswith("AUTHSVC_")}
+
+
+def ok(*words, **options):
+    done = command(*words, **options)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def failed(*words, **options):
+    """Return the one line it fails with."""
+    done = command(*words, **options)
+    assert done.returncode == 1, done
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("authsvc: ")
+    return line
+
+
+def test_every_command_has_an_example_in_its_help():
+    # In one process, for the sake of time; that --help works as a process is the next test.
+    for words in words_of(main):
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--help"], prog_name="authsvc")
+        assert ended.value.code == 0
+    for words in ((), *words_of(main)):
+        context = click.Context(main, info_name="authsvc")
+        found = main
+        for word in words:
+            found = found.commands[word]
+        if words and isinstance(found, click.Group):
+            continue
+        text = found.get_help(click.Context(found, info_name=" ".join(words), parent=context))
+        assert "Example:" in text, words
+
+
+def test_help_works():
+    assert "Example" in ok("--help")
+    assert "Example" in ok("users", "add", "--help")
+
+
+def test_the_demo_shows_three_answers():
+    shown = ok("demo", "--once", "--port", "0")
+    for part in ("1. Who holds", "2. Did alice", "3. And this one"):
+        assert part in shown
+    assert '"authenticated": true' in shown
+    assert "SignatureDoesNotMatch" in shown
+
+
+def test_check_says_what_it_found(cloudstack, region):
+    said = ok("check", environment=cloudstack)
+    assert "ok    directory: schema of version 4.2" in said
+    assert "ok    callers: store" in said
+    assert "shared cache: keeps and gives back" in said
+    for canary in region.canaries():
+        assert canary not in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "about"),
+    [
+        ("AUTHSVC_DATABASE_KEYS", "wrong", "database keys"),
+        ("AUTHSVC_REDIS_URL", "redis://127.0.0.1:1/0", "shared cache"),
+        ("AUTHSVC_DATABASE_URL", "mysql://a:b@127.0.0.1:1/cloud", "did not answer"),
+        ("AUTHSVC_PORT", "x", "AUTHSVC_PORT"),
+        ("AUTHSVC_COLOUR", "blue", "AUTHSVC_COLOUR: there is no such setting"),
+        ("AUTHSVC_CALLERS", "/nowhere/callers.toml", "there is no file"),
+    ],
+)
+def test_check_fails_where_it_could_not_serve(cloudstack, setting, value, about):
+    done = command("check", environment=cloudstack | {setting: value})
+    assert done.returncode == 1
+    assert done.stderr == ""
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("fail"))
+    assert about in line
+
+
+def test_users_come_and_go(sqlite, tmp_path):
+    made = ok("users", "add", "alice", "--account", "acme", "--domain", "/sales/", environment=sqlite)
+    number, access_key, secret_key = (line.split()[-1] for line in made.splitlines())
+    assert ok("users", "list", environment=sqlite).split("\t") == [
+        *(number, "enabled", "/sales/", "acme", "alice", f"{access_key}\n")
+    ]
+    ok("users", "disable", "alice", environment=sqlite)
+    assert "\tdisabled\t" in ok("users", "list", environment=sqlite)
+    ok("users", "enable", number, environment=sqlite)
+    assert "\tenabled\t" in ok("users", "list", environment=sqlite)
+    ok("users", "remove", "alice", environment=sqlite)
+    assert ok("users", "list", environment=sqlite) == ""
+    assert "alice" in failed("users", "disable", "alice", environment=sqlite)
+    given = command(
+        *("users", "add", "bob", "--access-key", "BOBKEY", "--secret-key-file", "-"),
+        text="given secret\n",
+        environment=sqlite,
+    )
+    assert given.returncode == 0
+    assert "given secret" not in given.stdout
+    assert secret_key not in given.stdout
+
+
+def test_regions_come_and_go(sqlite):
+    ok("regions", "add", "2", "north", "https://north.example.com/client/", environment=sqlite)
+    assert "2\tnorth\thttps://north.example.com/client/" in ok("regions", "list", environment=sqlite)
+    ok("regions", "update", "2", "--name", "far north", environment=sqlite)
+    assert "2\tfar north\t" in ok("regions", "list", environment=sqlite)
+    ok("regions", "remove", "2", environment=sqlite)
+    assert "far north" not in ok("regions", "list", environment=sqlite)
+    assert "2" in failed("regions", "remove", "2", environment=sqlite)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("users", "add", "eve"),
+        ("users", "disable", "alice"),
+        ("users", "enable", "alice"),
+        ("users", "remove", "alice"),
+        ("regions", "add", "2", "north", "https://north.example.com/"),
+        ("regions", "update", "1", "--name", "other"),
+        ("regions", "remove", "1"),
+        ("migrate",),
+    ],
+    ids=" ".join,
+)
+def test_cloudstacks_rows_are_not_ours_to_change(cloudstack, region, words):
+    before = region.mariadb.execute("SELECT * FROM user", database=region.name)
+    assert "management server" in failed(*words, environment=cloudstack)
+    assert region.mariadb.execute("SELECT * FROM user", database=region.name) == before
+
+
+def test_cloudstacks_regions_are_listed(cloudstack):
+    assert "1\tLocal\t" in ok("regions", "list", environment=cloudstack)
+
+
+def test_a_new_token_opens_the_door(cloudstack, region, tmp_path):
+    made = ok("tokens", "new", "swift", "--grant", "verify")
+    token = made.splitlines()[1]
+    entry = made[made.index("[[caller]]") :]
+    assert tomllib.loads(entry)["caller"][0]["grants"] == ["verify"]
+    assert token not in entry
+    callers = tmp_path / "callers.toml"
+    callers.write_text(entry)
+    service = Authsvc(tmp_path, cloudstack | {"AUTHSVC_CALLERS": str(callers)})
+    try:
+        service.start().await_ready()
+        body = json.dumps(signed(region.people["alice"])).encode()
+        for shown, status in ((token, 200), (region.token, 401)):
+            headers = {"X-Auth-Token": shown, "Content-Type": "application/json"}
+            assert ask(f"{service.url}/v1/verify", "POST", body, headers).status == status
+        assert service.stop() == 0
+        service.assert_silent_about([token, *region.canaries()])
+    finally:
+        service.kill()
+
+
+@pytest.fixture
+def dump(region, tmp_path):
+    """What `curl -v` prints of a request to a store that answers, and the secret's file."""
+    person = region.people["alice"]
+    secret = tmp_path / "secret"
+    secret.write_text(f"{person.secret}\n")
+    with Store(f"{region.authsvc.url}/v1/verify", region.token) as store:
+        done = run(
+            *("curl", "--silent", "--verbose", "--aws-sigv4", f"aws:amz:{REGION}:s3"),
+            *("--user", f"{person.access_key}:{person.secret}"),
+            *("--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD", f"{store.url}/bucket/a%20key?prefix=x"),
+        )
+        assert curl("/b/k")(store, person.access_key, person.secret) is None
+        region.said |= store.signatures
+    assert done.returncode == 0
+    return done.stderr, secret, store.port
+
+
+def test_explain_agrees_with_a_right_request(dump, region):
+    text, secret, _ = dump
+    shown = ok("explain", "--secret-file", str(secret), text=text)
+    assert "verdict: the signature matches" in shown
+    assert region.people["alice"].secret not in shown
+
+
+def test_explain_names_the_port_that_the_host_lost(dump, region):
+    text, secret, port = dump
+    done = command(
+        "explain",
+        "--secret-file",
+        str(secret),
+        text=text.replace(f"Host: 127.0.0.1:{port}", "Host: 127.0.0.1"),
+    )
+    assert done.returncode == 1
+    assert "verdict: the signature does not match" in done.stdout
+    (cause,) = (line for line in done.stdout.splitlines() if line.startswith("cause: "))
+    assert "port" in cause
+    assert region.people["alice"].secret not in done.stdout + done.stderr
+
+
+def test_explain_looks_the_secret_up(cloudstack, region, tmp_path):
+    question = tmp_path / "question.json"
+    question.write_text(json.dumps(signed(region.people["alice"])))
+    assert "verdict: the signature matches" in ok(
+        "explain", "--look-up", str(question), environment=cloudstack
+    )
+    question.write_text(json.dumps(signed(region.people["alice"], region.people["bob"].secret)))
+    done = command("explain", "--look-up", str(question), environment=cloudstack)
+    assert done.returncode == 1
+    assert "verdict: the signature does not match" in done.stdout
+    for canary in (region.people["alice"].secret, region.people["bob"].secret):
+        assert canary not in done.stdout + done.stderr
+    assert "no live user" in failed(
+        "explain",
+        "--look-up",
+        text=json.dumps(
+            signed(region.people["alice"]) | {"headers": [["Authorization", "AWS NOBODY:x"], ["Date", "x"]]}
+        ),
+        environment=cloudstack,
+    )
+
+
+def test_explain_without_a_secret_shows_the_steps(dump):
+    shown = ok("explain", text=dump[0])
+    assert "cannot tell without the secret key" in shown
+    assert "string to sign" in shown
+
+
+def test_what_is_no_request_is_one_line():
+    assert "METHOD TARGET" in failed("explain", text="hello\n\nworld")
+    assert failed("explain", text="{}")
+
+
+def test_a_forgotten_key_is_asked_for_again(cloudstack, region, redis_server):
+    person = region.add(f"fay-{secrets.token_hex(4)}")
+    assert region.verify(signed(person)).json["authenticated"]
+    await_that(lambda: redis_server.execute("DBSIZE"), "the record to be shared")
+    said = ok("forget", person.access_key, environment=cloudstack)
+    assert "forgotten" in said
+    # Once memory is no longer fresh the process hears of it, and does not believe Redis either.
+    source = await_that(
+        lambda: (found := region.verify(signed(person)).json["freshness"]["source"]) != "memory" and found,
+        "memory to end",
+    )
+    assert source == "database"
+
+
+def test_forget_over_the_wire(cloudstack, region, tmp_path):
+    token = tmp_path / "token"
+    token.write_text(region.token)
+    person = region.people["alice"]
+    for _ in range(2):
+        region.verify(signed(person))
+    assert region.verify(signed(person)).json["freshness"]["source"] == "memory"
+    alone = {name: value for name, value in cloudstack.items() if "REDIS" not in name and "CACHE" not in name}
+    words = ("forget", person.access_key, "--url", region.authsvc.url, "--token-file", str(token))
+    assert "has forgotten it" in ok(*words, environment=alone)
+    assert region.verify(signed(person)).json["freshness"]["source"] == "database"
+    token.write_text("wrong")
+    assert "401" in failed(*words, environment=alone)
+    assert "--url" in failed("forget", person.access_key, environment=alone)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("serve",), ("users", "list"), ("regions", "list"), ("forget", "AK"), ("explain",)],
+    ids=" ".join,
+)
+def test_an_unknown_setting_is_one_clear_line(words, sqlite):
+    line = failed(*words, environment=sqlite | {"AUTHSVC_COLOUR": "blue"})
+    assert line == "authsvc: AUTHSVC_COLOUR: there is no such setting"
+
+
+def test_settings_that_contradict_are_told_together(sqlite):
+    done = command("serve", environment=sqlite | {"AUTHSVC_PORT": "x", "AUTHSVC_REDIS_URL": "redis://h"})
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_port_that_is_taken_is_one_clear_line(sqlite, region):
+    port = region.authsvc.url.rpartition(":")[2]
+    assert port in failed("serve", environment=sqlite | {"AUTHSVC_PORT": port, "AUTHSVC_OPS_PORT": "0"})
