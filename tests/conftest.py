@@ -64,4 +64,5 @@ def _get(make, *arguments, **options):
     try:
         return make(*arguments, **options)
     except ServerMissing as missing:
-        pytest.fail(str(missing), pytrace=False)
+        told = str(missing)
+    pytest.fail(told, pytrace=False)

@@ -1,0 +1,59 @@
+"""The lock files: everything pinned, everything hashed, no word of where it came from, and not out of date."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PINNED = re.compile(
+    r"(?P<requirement>[A-Za-z0-9._-]+==[^\s;]+)(?: ; [^\\]+)?(?: --hash=sha256:[0-9a-f]{64})+"
+)
+
+
+def entries(name: str) -> list[str]:
+    """Return one line for each requirement of a lock file."""
+    return (ROOT / name).read_text(encoding="utf-8").replace(" \\\n    ", " ").splitlines()
+
+
+def pins(name: str) -> dict[str, str]:
+    """Return version by name."""
+    found = (PINNED.fullmatch(entry) for entry in entries(name))
+    split = (match["requirement"].split("==") for match in found if match)
+    return {canonicalize_name(package): version for package, version in split}
+
+
+def wanted(*extras: str) -> list[Requirement]:
+    """Return what pyproject.toml asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [
+        *project["dependencies"],
+        *(line for extra in extras for line in project["optional-dependencies"][extra]),
+    ]
+    return [Requirement(line) for line in asked]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_entry_is_pinned_and_hashed_and_names_no_place(name):
+    strange = [entry for entry in entries(name) if not PINNED.fullmatch(entry)]
+    assert not strange
+    assert len(pins(name)) == len(entries(name))
+
+
+@pytest.mark.parametrize(("name", "extras"), [("requirements.txt", []), ("requirements-dev.txt", ["dev"])])
+def test_what_the_project_asks_for_is_locked_within_its_range(name, extras):
+    locked = pins(name)
+    for requirement in wanted(*extras):
+        version = locked.get(canonicalize_name(requirement.name))
+        assert version, f"{requirement.name} is not locked: make lock"
+        assert requirement.specifier.contains(version), f"{requirement} is locked at {version}: make lock"
+
+
+def test_tests_run_with_the_versions_that_are_deployed():
+    deployed, tested = pins("requirements.txt"), pins("requirements-dev.txt")
+    assert deployed == {package: tested[package] for package in deployed}
