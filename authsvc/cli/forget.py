@@ -15,7 +15,8 @@ from authsvc.settings import read_settings
 from authsvc.wiring import open_service
 
 
-@click.command()
+# An access key may begin with a dash. So there are no short options here, and what is no option is the key.
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("access_key")
 @click.option("--url", help="A running service to tell directly, such as http://127.0.0.1:8180.")
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 import tomllib
@@ -194,28 +195,33 @@ def dump(region, tmp_path):
         done = run(
             *("curl", "--silent", "--verbose", "--aws-sigv4", f"aws:amz:{REGION}:s3"),
             *("--user", f"{person.access_key}:{person.secret}"),
-            *("--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD", f"{store.url}/bucket/a%20key?prefix=x"),
+            *("--connect-to", f"127.0.0.1:9000:127.0.0.1:{store.port}"),
+            *(
+                "--header",
+                "x-amz-content-sha256: UNSIGNED-PAYLOAD",
+                "http://127.0.0.1:9000/bucket/a%20key?prefix=x",
+            ),
         )
         assert curl("/b/k")(store, person.access_key, person.secret) is None
         region.said |= store.signatures
     assert done.returncode == 0
-    return done.stderr, secret, store.port
+    return done.stderr, secret
 
 
 def test_explain_agrees_with_a_right_request(dump, region):
-    text, secret, _ = dump
+    text, secret = dump
     shown = ok("explain", "--secret-file", str(secret), text=text)
     assert "verdict: the signature matches" in shown
     assert region.people["alice"].secret not in shown
 
 
 def test_explain_names_the_port_that_the_host_lost(dump, region):
-    text, secret, port = dump
+    text, secret = dump
     done = command(
         "explain",
         "--secret-file",
         str(secret),
-        text=text.replace(f"Host: 127.0.0.1:{port}", "Host: 127.0.0.1"),
+        text=text.replace("Host: 127.0.0.1:9000", "Host: 127.0.0.1"),
     )
     assert done.returncode == 1
     assert "verdict: the signature does not match" in done.stdout
@@ -236,14 +242,9 @@ def test_explain_looks_the_secret_up(cloudstack, region, tmp_path):
     assert "verdict: the signature does not match" in done.stdout
     for canary in (region.people["alice"].secret, region.people["bob"].secret):
         assert canary not in done.stdout + done.stderr
-    assert "no live user" in failed(
-        "explain",
-        "--look-up",
-        text=json.dumps(
-            signed(region.people["alice"]) | {"headers": [["Authorization", "AWS NOBODY:x"], ["Date", "x"]]}
-        ),
-        environment=cloudstack,
-    )
+    nobody = dataclasses.replace(region.people["alice"], access_key="NOBODY")
+    text = json.dumps(signed(nobody))
+    assert "no live user" in failed("explain", "--look-up", text=text, environment=cloudstack)
 
 
 def test_explain_without_a_secret_shows_the_steps(dump):
@@ -274,7 +275,8 @@ def test_a_forgotten_key_is_asked_for_again(cloudstack, region, redis_server):
 def test_forget_over_the_wire(cloudstack, region, tmp_path):
     token = tmp_path / "token"
     token.write_text(region.token)
-    person = region.people["alice"]
+    # A key may begin like an option: CloudStack's are base64url.
+    person = region.add(f"hal-{secrets.token_hex(4)}", access_key=f"-h{secrets.token_urlsafe(62)}")
     for _ in range(2):
         region.verify(signed(person))
     assert region.verify(signed(person)).json["freshness"]["source"] == "memory"
