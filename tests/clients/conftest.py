@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.clients.capture import Store
@@ -10,9 +12,15 @@ from tests.region import Region
 
 @pytest.fixture(scope="session", params=["4.22", "4.23"])
 def region(request, mariadb, redis_server, tmp_path_factory):
-    """A region, running. At its end: a clean exit, and a log that gives nothing away."""
-    folder = tmp_path_factory.mktemp("region")
-    with Region(mariadb, request.param, folder, redis=redis_server) as made:
+    """A region, running."""
+    with running_region(mariadb, request.param, redis_server, tmp_path_factory.mktemp("region")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def running_region(mariadb, version, redis, folder):
+    """Run a region. At its end: a clean exit, and a log that gives nothing away."""
+    with Region(mariadb, version, folder, redis=redis) as made:
         made.said = set()
         made.authsvc.start().await_ready()
         yield made

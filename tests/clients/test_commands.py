@@ -12,6 +12,7 @@ import pytest
 
 from authsvc.cli.main import main
 from tests.clients.capture import Store
+from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
 from tests.region import Authsvc, ask, await_that, command, signed
 
@@ -21,6 +22,13 @@ def words_of(group, *before):
         yield (*before, name)
         if isinstance(each, click.Group):
             yield from words_of(each, *before, name)
+
+
+@pytest.fixture(scope="module")
+def region(mariadb, redis_server, tmp_path_factory):
+    """One region will do here."""
+    with running_region(mariadb, "4.23", redis_server, tmp_path_factory.mktemp("commands")) as made:
+        yield made
 
 
 @pytest.fixture
