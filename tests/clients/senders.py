@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -147,6 +149,8 @@ def curl(target: str, *words: str):
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
+    if shutil.which(words[0]) is None:
+        pytest.fail(f"The tests need {Path(words[0]).name} and found none.", pytrace=False)
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
 
 
