@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-
 ARRIVE = 0.1
 """Seconds for a request to arrive on a connection that was accepted at the last moment."""
 
