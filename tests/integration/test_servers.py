@@ -35,7 +35,7 @@ def test_an_added_user_may_do_what_was_granted_and_no_more(mariadb):
 
 
 def test_root_is_not_admitted_over_tcp(mariadb):
-    with pytest.raises(pymysql.err.OperationalError, match="Access denied|not allowed to connect"):
+    with pytest.raises(pymysql.err.OperationalError, match=r"Access denied|not allowed to connect"):
         pymysql.connect(host=mariadb.host, port=mariadb.port, user="root")
 
 

@@ -1,0 +1,41 @@
+# The usual verbs. Each is one command that also works without make.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types layers format lock check
+bin := .venv/bin
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+
+setup: ## prepare .venv, MariaDB and Redis for the tests
+	./tests/run --set-up
+
+demo: setup ## start on an embedded directory, with a worked example
+	$(bin)/authsvc demo
+
+test: ## run every test; ARGS="tests/unit -k policy" runs some
+	./tests/run $(ARGS)
+
+lint: setup ## check style and format
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+
+types: setup ## check types
+	$(bin)/mypy
+
+layers: setup ## check that imports look down
+	$(bin)/lint-imports
+
+format: setup ## format, and mend what can be mended
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--upgrade moves to the newest
+	$(bin)/pip install --quiet 'uv>=0.13,<0.14'
+	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --extra dev --output-file requirements-dev.txt pyproject.toml
+	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
+
+# Without annotations, index addresses and host names: the files are the same wherever they are made.
+locked := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+check: lint types layers test ## all of these
