@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from authsvc.errors import DirectoryUnavailable
 from authsvc.model import (
     Account,
     AccountType,
@@ -38,14 +39,17 @@ def credential(
     fork keeps one user's one secret in both places.
 
     Raises:
+        DirectoryUnavailable: A date that bounds the key cannot be read.
         SecretUnreadable: The secret does not decrypt.
     """
-    exact = [row for row in rows if row["api_key"] == access_key and row["secret_key"]]
+    exact = [row for row in rows if row["api_key"] == access_key]
     live = [row for row in exact if row.get("pair_removed") is None]
     pairs = [row for row in live if row["pair_uuid"] is not None]
     if not live or (not pairs and len(live) < len(exact)):
         return None
     row = (pairs or live)[0]
+    if not row["secret_key"]:
+        return None
     secret = cipher.decrypt(row["secret_key"])
     twins = [other for other in live if other is not row]
     return Credential(
@@ -61,6 +65,8 @@ def _same(row: Row, other: Row, cipher: SecretCipher) -> bool:
     """Say whether a user's column repeats the user's key pair; two key pairs are never the same."""
     if other["pair_uuid"] is not None or row["user_id"] != other["user_id"]:
         return False
+    if not other["secret_key"]:
+        return True  # opens nothing by itself
     return row["secret_key"] == other["secret_key"] or cipher.same(row["secret_key"], other["secret_key"])
 
 
@@ -79,7 +85,7 @@ def _principal(row: Row) -> Principal:
             lastname=row.get("user_lastname"),
             email=row.get("user_email"),
             timezone=row.get("user_timezone"),
-            created=_seconds(row.get("user_created")),
+            created=_created(row.get("user_created")),
             source=row.get("user_source"),
             is_default=bool(row.get("user_default")),
         ),
@@ -143,6 +149,14 @@ def _type(stored: Any) -> AccountType:
         return AccountType.UNKNOWN
 
 
-def _seconds(stored: datetime | None) -> float | None:
-    """Read a DATETIME column, which CloudStack writes in UTC."""
-    return None if stored is None else stored.replace(tzinfo=UTC).timestamp()
+def _seconds(stored: Any) -> float | None:
+    """Read a DATETIME column, which CloudStack writes in UTC; the driver hands ``0000-00-00`` on as text."""
+    if stored is None:
+        return None
+    if not isinstance(stored, datetime):
+        raise DirectoryUnavailable("a date in the directory cannot be read")
+    return stored.replace(tzinfo=UTC).timestamp()
+
+
+def _created(stored: Any) -> float | None:
+    return _seconds(stored) if isinstance(stored, datetime) else None
