@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
+import sqlite3
 import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiomysql.connection
 from pymysql.constants import CLIENT
-from pymysql.err import OperationalError
-from sqlalchemy import event
+from pymysql.err import MySQLError, OperationalError
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -39,22 +41,51 @@ POOL = 8
 _QUERY = {"ssl", "ssl_ca", "ssl_cert", "ssl_key"}
 _SSL_MODES = ("disabled", "required", "verify-ca", "verify-full")
 _TLS_MISSING = "TLS was asked for and the server does not offer it"
+_TOO_OLD = {1064, 1193}
+_IN_MEMORY = "?mode=memory&cache=shared&uri=true"
 
 
 class TLSConnection(aiomysql.connection.Connection):  # type: ignore[misc]  # untyped
-    """A connection that would rather not be than be in clear text."""
+    """A connection that would rather not be than be in clear text.
+
+    Without TLS the password leaves only as an answer to a challenge: a peer that asks for it as it is, or
+    encrypted under a key that the peer itself has just sent, is refused.
+    """
 
     async def _request_authentication(self) -> None:
         if self._ssl_context and not self.server_capabilities & CLIENT.SSL:
             raise OperationalError(2026, _TLS_MISSING)
+        if self._server_auth_plugin == "mysql_clear_password":
+            self._require_tls(self._server_auth_plugin)
         await super()._request_authentication()
+
+    async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
+        if plugin_name != b"mysql_native_password":
+            self._require_tls(plugin_name.decode(errors="replace"))
+        return await super()._process_auth(plugin_name, auth_packet)
+
+    async def caching_sha2_password_auth(self, pkt: Any) -> Any:
+        """Go on only over TLS."""
+        self._require_tls("caching_sha2_password")
+        return await super().caching_sha2_password_auth(pkt)
+
+    async def sha256_password_auth(self, pkt: Any) -> Any:
+        """Go on only over TLS."""
+        self._require_tls("sha256_password")
+        return await super().sha256_password_auth(pkt)
+
+    def _require_tls(self, plugin: str) -> None:
+        if not self._secure:
+            raise OperationalError(2061, f"the server asks for {plugin}, which is used over TLS only")
 
 
 def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
     """Make an engine; nothing is connected yet. Sessions are read-only unless ``writing``.
 
     ``mysql://user:password@host:port/database``, TLS by ``?ssl=required|verify-ca|verify-full`` with ``ssl_ca``,
-    ``ssl_cert`` and ``ssl_key``; or ``sqlite:///path``, ``sqlite://`` for one in memory.
+    ``ssl_cert`` and ``ssl_key``; or ``sqlite:///path``; or ``sqlite://`` for one in memory, and
+    ``sqlite:///file:name?mode=memory&cache=shared&uri=true`` for one that engines of this process share. A
+    writing engine has transactions; a reading one needs none.
 
     Raises:
         ValueError: The URL cannot be used; it is not quoted.
@@ -69,28 +100,52 @@ def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=0.5,
         pool_recycle=300,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
+        hide_parameters=True,
+        **({} if writing else {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}),
     )
 
 
 def _open_sqlite(path: str) -> AsyncEngine:
-    """Open an embedded database; in memory it lives in its one connection, which all have to share in turn."""
-    size = 1 if path in ("", "/:memory:") else POOL
+    if path in ("", "/:memory:"):
+        return _open_memory(f"file:authsvc-{secrets.token_hex(8)}")
+    if path.startswith("/file:") and path.endswith(_IN_MEMORY):
+        return _open_memory(path[1:].removesuffix(_IN_MEMORY))
+    if not path.startswith("/") or "?" in path:
+        raise ValueError("the database URL must be sqlite:///path, without parameters, or sqlite://")
+    return _embedded(URL.create("sqlite+aiosqlite", database=path[1:]), size=POOL)
+
+
+def _open_memory(name: str) -> AsyncEngine:
+    """Open a database in memory, which lives as long as one connection to it does.
+
+    A query that is cancelled takes its connection with it, so one more is held that nobody asks anything.
+    """
+    anchor = sqlite3.connect(f"{name}?mode=memory&cache=shared", uri=True, check_same_thread=False)
+    engine = _embedded(make_url(f"sqlite+aiosqlite:///{name}{_IN_MEMORY}"), size=1)
+    event.listen(engine.sync_engine, "engine_disposed", lambda _engine: anchor.close())
+    return engine
+
+
+def _embedded(url: URL, *, size: int) -> AsyncEngine:
     engine = create_async_engine(
-        f"sqlite+aiosqlite://{path}", poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, hide_parameters=True
     )
     return _transactional(engine)
 
 
 def _transactional(engine: AsyncEngine) -> AsyncEngine:
-    """Make SQLite's transactions hold table changes too, which Python's driver by itself commits one by one."""
+    """Make SQLite's transactions hold table changes too, which Python's driver by itself commits one by one.
+
+    With the execution option ``writing`` a transaction waits for its turn at its beginning: two that have both
+    read cannot both go on to write, and SQLite fails one of them at once.
+    """
 
     def leave_to_us(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
 
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     event.listen(engine.sync_engine, "connect", leave_to_us)
     event.listen(engine.sync_engine, "begin", begin)
@@ -101,9 +156,12 @@ def _connect_arguments(url: str) -> dict[str, Any]:
     try:
         parts = urlsplit(url)
         port = parts.port or 3306
-        options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+        pairs = parse_qsl(parts.query, strict_parsing=True) if parts.query else []
     except ValueError:
         raise ValueError("the database URL cannot be read") from None
+    options = dict(pairs)
+    if len(options) != len(pairs):
+        raise ValueError("the database URL gives a parameter twice")
     if parts.scheme not in ("mysql", "mariadb"):
         raise ValueError("the database URL must begin with mysql:// or sqlite:///")
     if not parts.hostname or not parts.username or not parts.path.strip("/"):
@@ -114,7 +172,8 @@ def _connect_arguments(url: str) -> dict[str, Any]:
         "host": parts.hostname,
         "port": port,
         "user": unquote(parts.username),
-        "password": unquote(parts.password or ""),
+        # aiomysql makes bytes of it as Latin-1; they have to be those that were hashed when it was set.
+        "password": unquote(parts.password or "").encode().decode("latin-1"),
         "db": unquote(parts.path.lstrip("/")),
         "charset": "utf8mb4",
         "ssl": _tls(options),
@@ -129,7 +188,11 @@ def _tls(options: Mapping[str, str]) -> ssl.SSLContext | None:
     if mode not in _SSL_MODES:
         raise ValueError(f"ssl in the database URL must be one of {', '.join(_SSL_MODES)}")
     if mode == "disabled":
+        if len(options) > 1:
+            raise ValueError("the database URL names TLS files and disables TLS")
         return None
+    if "ssl_key" in options and "ssl_cert" not in options:
+        raise ValueError("ssl_key in the database URL needs ssl_cert")
     try:
         context = ssl.create_default_context(cafile=options.get("ssl_ca"))
         if "ssl_cert" in options:
@@ -170,10 +233,22 @@ def _limit_silence(connection: Any) -> None:
 
 
 async def _settle(connection: Any, *, writing: bool) -> None:
+    """Set what the server is new enough to know; our own deadlines hold in any case."""
     if writing:
         return
-    await connection.query("SET SESSION TRANSACTION READ ONLY")
-    if "MariaDB" in connection.server_version:
-        await connection.query(f"SET SESSION max_statement_time = {STATEMENT}")
-    else:
-        await connection.query(f"SET SESSION max_execution_time = {int(STATEMENT * 1000)}")
+    await _set(connection, "TRANSACTION READ ONLY")
+    mariadb, mysql = f"max_statement_time = {STATEMENT}", f"max_execution_time = {int(STATEMENT * 1000)}"
+    first, second = (mariadb, mysql) if "MariaDB" in connection.server_version else (mysql, mariadb)
+    # A proxy in front may name another server than the one behind it.
+    if not await _set(connection, first):
+        await _set(connection, second)
+
+
+async def _set(connection: Any, setting: str) -> bool:
+    try:
+        await connection.query(f"SET SESSION {setting}")
+    except MySQLError as error:
+        if error.args[0] not in _TOO_OLD:
+            raise
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ NOT_OWNED = (
     "these users are CloudStack's: its management server owns the rows; use its createUser, disableUser and "
     "registerUserKeys, or give authsvc a database of its own and run `authsvc migrate`"
 )
+_ACCESS_KEY = re.compile(r"[!-~]{1,255}")
 
 # Columns that are written and never read.
 _WRITTEN_PAIR = Table(
@@ -79,7 +81,7 @@ class OwnedDirectory:
 
     def __init__(self, engine: AsyncEngine, *, cipher: SecretCipher) -> None:
         """Take an engine that may write."""
-        self._engine = engine
+        self._engine = engine.execution_options(writing=True)
         self._cipher = cipher
 
     async def migrate(self) -> None:
@@ -112,8 +114,12 @@ class OwnedDirectory:
             secret: The same.
 
         Raises:
-            ValueError: The name or the key is taken, or the rows are CloudStack's.
+            ValueError: The name or the key is taken or cannot be one, or the rows are CloudStack's.
         """
+        if not name.strip():
+            raise ValueError("a user needs a name")
+        if access_key is not None and not _ACCESS_KEY.fullmatch(access_key):
+            raise ValueError("an access key is 1 to 255 printable ASCII characters, none of them a space")
         made = NewUser(
             id=str(uuid.uuid4()),
             access_key=AccessKey(access_key or _random_key()),
@@ -193,7 +199,9 @@ class OwnedDirectory:
                 )
             await connection.execute(update(USER).where(USER.c.id == found[0]).values(values))
             if "removed" in values:
-                pairs = update(API_KEYPAIR).where(API_KEYPAIR.c.user_id == found[0])
+                pairs = update(API_KEYPAIR).where(
+                    API_KEYPAIR.c.user_id == found[0], API_KEYPAIR.c.removed.is_(None)
+                )
                 await connection.execute(pairs.values(removed=values["removed"]))
 
 
@@ -233,13 +241,14 @@ async def _domain(connection: AsyncConnection, path: str) -> int:
 
 
 async def _account(connection: AsyncConnection, name: str, domain_id: int, *, admin: bool) -> int:
-    found: int | None = await connection.scalar(
-        select(ACCOUNT.c.id).where(
-            ACCOUNT.c.account_name == name, ACCOUNT.c.domain_id == domain_id, ACCOUNT.c.removed.is_(None)
-        )
+    named = select(ACCOUNT.c.id, ACCOUNT.c.type).where(
+        ACCOUNT.c.account_name == name, ACCOUNT.c.domain_id == domain_id, ACCOUNT.c.removed.is_(None)
     )
+    found = (await connection.execute(named)).first()
     if found is not None:
-        return found
+        if admin and found.type != AccountType.ADMIN:
+            raise ValueError(f"there is an account {name} in that domain already, and not an administrator's")
+        return int(found.id)
     kind = AccountType.ADMIN if admin else AccountType.NORMAL
     row = {"account_name": name, "domain_id": domain_id, "uuid": str(uuid.uuid4()), "type": kind.value}
     return await _inserted(
