@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from authsvc.directory.shape import Shape
 
 MOST_TWINS = 16
-"""Rows fetched at most: MySQL's collation matches twins that differ in case or trailing space."""
+"""Rows looked at: MySQL's collation matches twins that differ in case or trailing space."""
 
 _ACCESS = "api.key.access"
 _FOR_CHILDREN = "enable.domain.settings.for.child.domain"
@@ -44,7 +44,9 @@ def key_pair_query(shape: Shape) -> Select[Any]:
     permissions = shape.permissions
     restricted: ColumnElement[Any] = literal(1)
     if permissions is not None:
-        restricted = exists(select(permissions.c.id).where(permissions.c.api_keypair_id == API_KEYPAIR.c.id))
+        restricted = exists(
+            select(permissions.c.api_keypair_id).where(permissions.c.api_keypair_id == API_KEYPAIR.c.id)
+        )
     pair: list[ColumnElement[Any]] = [
         API_KEYPAIR.c.api_key.label("api_key"),
         API_KEYPAIR.c.secret_key.label("secret_key"),
@@ -59,15 +61,17 @@ def key_pair_query(shape: Shape) -> Select[Any]:
     return query.where(API_KEYPAIR.c.api_key == bindparam("access_key"))
 
 
-def secrets_query(shape: Shape) -> Select[Any]:
-    """Select the newest stored secrets, to try the cipher on."""
-    table = API_KEYPAIR if shape.key_pairs else USER
-    return (
+def secrets_queries(shape: Shape) -> list[Select[Any]]:
+    """Select the newest stored secrets of each place that keeps them, to try the cipher on."""
+    places = ((API_KEYPAIR, shape.key_pairs), (USER, shape.user_keys))
+    return [
         select(table.c.secret_key)
         .where(table.c.secret_key.is_not(None), table.c.secret_key != "", table.c.removed.is_(None))
         .order_by(table.c.id.desc())
         .limit(16)
-    )
+        for table, there in places
+        if there
+    ]
 
 
 def _joined(
@@ -86,7 +90,7 @@ def _joined(
         select(*columns)
         .select_from(source)
         .where(USER.c.removed.is_(None), ACCOUNT.c.removed.is_(None), DOMAIN.c.removed.is_(None))
-        .limit(MOST_TWINS)
+        .limit(MOST_TWINS + 1)
     )
 
 

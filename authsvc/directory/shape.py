@@ -97,11 +97,15 @@ class Shape:
                 yield f"table {table} is missing or may not be read: GRANT SELECT ON {table}"
             elif lacking := columns - there:
                 yield f"table {table} lacks {', '.join(sorted(lacking))}: an unknown schema, or GRANT SELECT on them"
+        if self.has(USER, "api_key") and not self.user_keys:
+            yield "table user has api_key and lacks secret_key: an unknown schema, or GRANT SELECT on it"
         if not self.user_keys and not self.key_pairs:
             yield "neither user.api_key and user.secret_key nor api_keypair: an unknown schema, or GRANT SELECT on them"
 
     def _hidden(self) -> Iterator[str]:
         number = _number(self.version)
+        if not number and "version" in self.columns.get("version", ()):
+            yield f"table version names no completed version that can be read: {self.version!r}"
         if self.key_pairs and (lacking := KEYPAIR_NEEDED - self.columns["api_keypair"]):
             yield f"table api_keypair lacks {', '.join(sorted(lacking))}: an unknown schema, or GRANT SELECT on them"
         if self.key_pairs and self.permissions is None:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DBAPIError
 
 from authsvc.directory.rows import credential
-from authsvc.directory.select import key_pair_query, secrets_query, user_key_query
+from authsvc.directory.select import MOST_TWINS, key_pair_query, secrets_queries, user_key_query
 from authsvc.directory.shape import Shape, probe
 from authsvc.errors import AuthError, DirectoryUnavailable, DirectoryUnready
 from authsvc.service.breaker import Breaker
@@ -32,11 +32,15 @@ DEADLINE = 1.0
 LOOK_CLOSELY_EVERY = 30.0
 """Seconds between two looks at the schema and the encryption while all goes well."""
 
+LOOK_AGAIN_AFTER = 1.0
+"""Seconds for which a schema or an encryption that is not understood is not looked at again."""
+
 LONGEST_KEY = 255
 """Characters of the column; a longer access key is nobody's."""
 
 _LOST = {2006, 2013, 4031, 1927}
-_OTHER_SHAPE = {1054, 1146}
+_OTHER_SHAPE = {1054, 1142, 1143, 1146}
+"""Unknown columns and tables, and those that may not be read any more."""
 
 Answer = TypeVar("Answer")
 _log = logging.getLogger(__name__)
@@ -63,6 +67,8 @@ class SQLDirectory:
         self._breaker = Breaker(clock)
         self._plan: Plan | None = None
         self._looked_closely_at = float("-inf")
+        self._unready: DirectoryUnready | None = None
+        self._unready_until = float("-inf")
 
     async def find(self, access_key: AccessKey, *, max_age: float | None = None) -> Credential | None:  # noqa: ARG002
         """Return the credential as the tables have it now.
@@ -72,10 +78,12 @@ class SQLDirectory:
             DirectoryUnready: The schema is not one we understand.
             SecretUnreadable: The secret does not decrypt.
         """
-        if len(access_key) > LONGEST_KEY:
+        if not _storable(access_key):
             return None
         as_of = self._clock.now()  # before the question: what is read is at least as new
         rows = await self._ask(lambda connection: self._rows(connection, access_key))
+        if len(rows) > MOST_TWINS:
+            raise DirectoryUnavailable("too many keys differ from this one in case alone")
         return credential(rows, access_key=access_key, cipher=self._cipher, as_of=as_of)
 
     async def ping(self) -> None:
@@ -87,7 +95,7 @@ class SQLDirectory:
         """
         looked = self._clock.monotonic() - self._looked_closely_at
         if self._plan is None or looked > LOOK_CLOSELY_EVERY:
-            await self._ask(self._probe)
+            await self._ask(self._look)
             self._looked_closely_at = self._clock.monotonic()
         else:
             await self._ask(lambda connection: connection.scalar(select(1)))
@@ -96,37 +104,55 @@ class SQLDirectory:
         """Look closely and tell what was found, a line each, for a person.
 
         Raises:
-            Unavailable: As ``ping`` does.
+            Unavailable: As ``ping`` does, always with ``detail["reasons"]``.
         """
-        return await self._ask(self._findings)
+        try:
+            return await self._ask(self._findings)
+        except DirectoryUnavailable as error:
+            cause = error.__cause__
+            reason = error.message if cause is None else f"{error.message}: {_named(cause)}"
+            raise DirectoryUnavailable(error.message, reasons=[reason]) from cause
 
     async def _rows(self, connection: AsyncConnection, access_key: AccessKey) -> list[Any]:
-        plan = self._plan or await self._probe(connection)
+        plan = self._plan or await self._look(connection)
         rows: list[Any] = []
         for query in plan.queries:
             result = await connection.execute(query, {"access_key": access_key})
             rows += result.mappings().all()
         return rows
 
-    async def _probe(self, connection: AsyncConnection) -> Plan:
+    async def _look(self, connection: AsyncConnection) -> Plan:
         """Look at schema and encryption, before the first answer too: ciphertexts taken for secrets prove nobody."""
-        self._plan = None
+        if self._unready is not None and self._clock.monotonic() < self._unready_until:
+            raise DirectoryUnready(**self._unready.detail)
+        try:
+            self._plan = await self._probe(connection)
+        except DirectoryUnready as error:
+            self._plan = None
+            self._unready = error.with_traceback(None)
+            self._unready_until = self._clock.monotonic() + LOOK_AGAIN_AFTER
+            raise
+        self._unready = None
+        return self._plan
+
+    async def _probe(self, connection: AsyncConnection) -> Plan:
         shape = await probe(connection)
         problems = shape.problems()
         if problems:
             raise DirectoryUnready(reasons=problems)
-        stored = (await connection.scalars(secrets_query(shape))).all()
+        stored: list[str] = []
+        for query in secrets_queries(shape):
+            stored += (await connection.scalars(query)).all()
         unreadable = self._cipher.canary(stored)
         queries = []
         if shape.key_pairs:
             queries.append(key_pair_query(shape))
         if shape.user_keys:
             queries.append(user_key_query(shape))
-        self._plan = Plan(shape=shape, queries=tuple(queries), sampled=len(stored), unreadable=unreadable)
-        return self._plan
+        return Plan(shape=shape, queries=tuple(queries), sampled=len(stored), unreadable=unreadable)
 
     async def _findings(self, connection: AsyncConnection) -> list[str]:
-        plan = await self._probe(connection)
+        plan = await self._look(connection)
         where = " and ".join(
             name
             for name, there in (("api_keypair", plan.shape.key_pairs), ("user", plan.shape.user_keys))
@@ -184,13 +210,28 @@ async def opened(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
                 await engine.dispose()
 
 
+def _storable(access_key: str) -> bool:
+    """Say whether the column could hold the key at all.
+
+    It is ``utf8``, MySQL's of three bytes; a server compares it with nothing longer, but fails, and whoever
+    sends such a key must not make the database look ill.
+    """
+    return 0 < len(access_key) <= LONGEST_KEY and all(
+        character <= "\uffff" and not "\ud800" <= character <= "\udfff" for character in access_key
+    )
+
+
 def _number(error: DBAPIError) -> int | None:
     arguments = getattr(error.orig, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else None
 
 
-def _named(error: Exception) -> str:
-    """Name an error by type and number; its text may quote a key."""
-    number = _number(error) if isinstance(error, DBAPIError) else None
-    cause = type(error.orig if isinstance(error, DBAPIError) else error).__name__
-    return cause if number is None else f"{cause} {number}"
+def _named(error: BaseException) -> str:
+    """Name an error by type and number; its text too where it is about connecting, else that may quote a key."""
+    if not isinstance(error, DBAPIError):
+        return type(error).__name__
+    cause = type(error.orig).__name__
+    number = _number(error)
+    if number is None:
+        return cause
+    return f"{cause} {number}" if error.statement else f"{cause} {error.orig}"
