@@ -102,7 +102,7 @@ async def open_service(
                 events=events,
             ),
             identify=Identify(directory=directory, clock=CLOCK, events=events),
-            regions=SQLRegions(engine),
+            regions=SQLRegions(engine, clock=CLOCK),
             directory=directory,
             clock=CLOCK,
             region_id=settings.region_id,

@@ -11,7 +11,7 @@ from authsvc.cli.failing import told_in_one_line
 from authsvc.model import Region
 from authsvc.regions.sql import SQLRegions
 from authsvc.settings import read_settings
-from authsvc.wiring import open_directory_engine
+from authsvc.wiring import CLOCK, open_directory_engine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -84,7 +84,7 @@ def remove(number: int) -> None:
 def _run(work: Callable[[SQLRegions], Awaitable[None]], *, writing: bool = True) -> None:
     async def run() -> None:
         async with open_directory_engine(read_settings(), writing=writing) as engine:
-            await work(SQLRegions(engine))
+            await work(SQLRegions(engine, clock=CLOCK))
 
     with told_in_one_line():
         asyncio.run(run())

@@ -12,11 +12,14 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, delete, insert,
 
 from authsvc.errors import DirectoryUnavailable
 from authsvc.model import Region
+from authsvc.service.breaker import Breaker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from authsvc.ports import Clock
 
 DEADLINE = 0.15
 """Seconds for one question."""
@@ -33,9 +36,11 @@ REGION = Table(
 class SQLRegions:
     """Reads the registry; writes it only where authsvc owns the directory."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, clock: Clock) -> None:
         """Take the directory's engine."""
         self._engine = engine
+        self._written = engine.execution_options(writing=True)
+        self._breaker = Breaker(clock)
 
     async def list(self) -> Sequence[Region]:
         """Return all regions by id.
@@ -43,13 +48,17 @@ class SQLRegions:
         Raises:
             DirectoryUnavailable: No answer within the deadline.
         """
+        if not self._breaker.admits():
+            raise DirectoryUnavailable
         try:
             async with asyncio.timeout(DEADLINE), self._engine.connect() as connection:
                 # Two columns came with 4.2; * takes what is there.
                 rows = (await connection.execute(text("SELECT * FROM region ORDER BY id"))).mappings().all()
         except Exception as error:
             # Whatever a database, a driver or a network does wrong is the same to whoever asks.
+            self._breaker.failed()
             raise DirectoryUnavailable from error
+        self._breaker.succeeded()
         return [_region(row) for row in rows]
 
     async def add(self, region: Region) -> None:
@@ -58,7 +67,7 @@ class SQLRegions:
         Raises:
             ValueError: Its id or name is taken, or the rows are CloudStack's.
         """
-        async with self._engine.begin() as connection:
+        async with self._written.begin() as connection:
             await _require_owned(connection)
             await _require_free(connection, REGION.c.id == region.id, f"Region with id: {region.id}")
             await _require_free(connection, REGION.c.name == region.name, f"Region with name: {region.name}")
@@ -72,7 +81,7 @@ class SQLRegions:
             ValueError: There is none, its name is taken, or the rows are CloudStack's.
         """
         values = {column: value for column, value in (("name", name), ("end_point", endpoint)) if value}
-        async with self._engine.begin() as connection:
+        async with self._written.begin() as connection:
             await _require_owned(connection)
             if await connection.scalar(select(REGION.c.id).where(REGION.c.id == number)) is None:
                 raise ValueError(f"Region with id: {number} does not exist")
@@ -88,7 +97,7 @@ class SQLRegions:
         Raises:
             ValueError: There is none, or the rows are CloudStack's.
         """
-        async with self._engine.begin() as connection:
+        async with self._written.begin() as connection:
             await _require_owned(connection)
             removed = await connection.execute(delete(REGION).where(REGION.c.id == number))
             if not removed.rowcount:
