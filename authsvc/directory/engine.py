@@ -178,7 +178,6 @@ def _connect_arguments(url: str) -> dict[str, Any]:
         "charset": "utf8mb4",
         "ssl": _tls(options),
         "local_infile": False,
-        "autocommit": None,
     }
 
 
@@ -208,7 +207,7 @@ def _tls(options: Mapping[str, str]) -> ssl.SSLContext | None:
 
 def _creator(arguments: Mapping[str, Any], *, writing: bool) -> Callable[[], Awaitable[Any]]:
     async def connect() -> Any:
-        connection = TLSConnection(**arguments)
+        connection = TLSConnection(**arguments, autocommit=False if writing else None)
         try:
             async with asyncio.timeout(HANDSHAKE):
                 await connection._connect()  # noqa: SLF001 - the public function makes a plain Connection

@@ -124,8 +124,13 @@ def test_domains(stored, active):
 
 @pytest.mark.parametrize(
     ("stored", "kind"),
-    [(0, AccountType.NORMAL), (1, AccountType.ADMIN), (5, AccountType.PROJECT), (77, AccountType.UNKNOWN)]
-    + [(None, AccountType.UNKNOWN)],
+    [
+        (0, AccountType.NORMAL),
+        (1, AccountType.ADMIN),
+        (5, AccountType.PROJECT),
+        (77, AccountType.UNKNOWN),
+        (None, AccountType.UNKNOWN),
+    ],
 )
 def test_types(stored, kind):
     assert read(row(account_type=stored)).principal.account.type is kind
