@@ -1,17 +1,21 @@
 """One suite over every directory: the in-memory twin, SQLite and MariaDB in each of CloudStack's shapes."""
 
+import asyncio
 import contextlib
 import dataclasses
+import itertools
 import secrets
 import sqlite3
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import event
 
 from authsvc import errors
 from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.engine import open_engine
 from authsvc.directory.memory import MemoryDirectory
+from authsvc.directory.owned import OwnedDirectory
 from authsvc.directory.sql import SQLDirectory, opened
 from authsvc.model import AccessKey, AccountType, Secret, State
 from authsvc.service.policy import problem
@@ -177,6 +181,28 @@ async def test_a_key_nobody_holds_is_none(world):
     async with world.open() as directory:
         for key in ("", "A", "AKAK", "ak", "AK ", "x" * 300, "ÄK", "AK\x00", "'; DROP TABLE user; --"):
             assert await directory.find(AccessKey(key)) is None
+
+
+async def test_a_key_no_column_can_hold_is_nobodys_and_makes_nothing_look_ill(world):
+    world.person("AK")
+    async with world.open() as directory:
+        for key in ("K\N{GRINNING FACE}", "K\udc80", "\ud83d", "\x00", "K" * 256, "K" * 100_000):
+            assert await directory.find(AccessKey(key)) is None
+            assert await directory.find(AccessKey("AK")) is not None
+
+
+async def test_questions_that_are_cancelled_leave_a_directory_that_answers(world):
+    world.person("AK")
+    async with world.open() as directory:
+        assert await directory.find(AccessKey("AK")) is not None
+        for moments in range(30):
+            asked = asyncio.create_task(directory.find(AccessKey("AK")))
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            asked.cancel()
+            await asyncio.wait([asked])
+        found = await asyncio.gather(*(directory.find(AccessKey("AK")) for _ in range(8)))
+    assert all(found)
 
 
 async def test_ping_returns_where_it_could_answer(world):
@@ -351,6 +377,22 @@ async def test_two_live_key_pairs_with_one_key_open_nothing(sql_world):
 
 
 @over(*PAIRED)
+async def test_more_twins_than_are_looked_at_could_not_be_told_apart(sql_world):
+    if "sqlite" in sql_world.url:
+        twins = ["ABCDE"] * 17  # its collation is exact
+    else:
+        letters = itertools.product(*((letter, letter.lower()) for letter in "ABCDE"))
+        twins = ["".join(word) for word in letters][:17]
+    _, account, user, _ = sql_world.person("other")
+    for twin in twins:
+        sql_world.database.add_key(user, account, twin, CIPHER.encrypt(Secret("SK")))
+    async with sql_world.open() as directory:
+        with pytest.raises(errors.DirectoryUnavailable):
+            await directory.find(AccessKey("ABCDE"))
+        assert await directory.find(AccessKey("other")) is not None
+
+
+@over(*PAIRED)
 async def test_a_key_pair_that_names_another_account_than_its_users_opens_nothing(sql_world):
     _, account, user, _ = sql_world.person("AK")
     moved = sql_world.database.add_account("elsewhere")
@@ -381,6 +423,22 @@ async def test_a_forks_two_places_that_disagree_open_nothing(sql_world, conflict
     sql_world.database.update("user", user, api_key="AK", secret_key=stored)
     async with sql_world.open() as directory:
         assert (await directory.find(AccessKey("AK"))).ambiguous
+
+
+@over("fork-both")
+async def test_a_pair_that_a_fork_removed_and_blanked_stays_removed(sql_world):
+    _, _, user, _ = sql_world.person("AK", stored="", key={"removed": "2026-01-01 00:00:00"})
+    sql_world.database.update("user", user, api_key="AK", secret_key=CIPHER.encrypt(Secret("SK")))
+    async with sql_world.open() as directory:
+        assert await directory.find(AccessKey("AK")) is None
+
+
+@over("fork-both")
+async def test_the_secrets_of_both_places_are_sampled(sql_world):
+    _, _, user, _ = sql_world.person("AK", stored=" ", key={"removed": "2026-01-01 00:00:00"})
+    wrong = SecretCipher([Secret("another key")]).encrypt(Secret("SK" * 20))
+    sql_world.database.update("user", user, api_key="AK2", secret_key=wrong)
+    assert "database keys" in await _reasons(sql_world)
 
 
 @over("fork-both")
@@ -460,6 +518,20 @@ async def test_no_keys_at_all_is_not_ready(sql_world):
     assert "neither user.api_key" in await _reasons(sql_world)
 
 
+@over("4.22", "4.23")
+async def test_a_version_that_cannot_be_told_is_not_ready(sql_world):
+    sql_world.database.execute("UPDATE `version` SET step = 'Upgrade'")
+    assert "no completed version" in await _reasons(sql_world)
+    sql_world.database.update("version", 2, step="Complete", version="newest")
+    assert "'newest'" in await _reasons(sql_world)
+
+
+@over("4.1", "4.22", "fork-both")
+async def test_keys_without_the_secrets_beside_them_are_not_ready(sql_world):
+    sql_world.database.execute("ALTER TABLE `user` DROP COLUMN secret_key")
+    assert "user has api_key and lacks secret_key" in await _reasons(sql_world)
+
+
 @everywhere
 async def test_a_column_every_version_has_and_this_one_lacks_is_named(sql_world):
     sql_world.database.execute("ALTER TABLE `account` DROP COLUMN state")
@@ -505,6 +577,40 @@ async def test_an_upgrade_while_it_runs_is_noticed_and_followed(sql_world):
         new.add_key(user, account, "AK", CIPHER.encrypt(Secret("SK")))
         found = await directory.find(AccessKey("AK"))
     assert found.principal.key.id is not None
+
+
+async def test_a_directory_in_memory_outlives_a_question_that_is_cancelled():
+    async with opened(open_engine(Secret("sqlite://"))) as engine:
+        owned = OwnedDirectory(engine, cipher=CIPHER)
+        await owned.migrate()
+        await owned.add_user("alice", access_key="AK")
+        directory = SQLDirectory(engine, cipher=CIPHER, clock=SystemClock())
+        for moments in range(40):
+            asked = asyncio.create_task(directory.find(AccessKey("AK")))
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            asked.cancel()
+            await asyncio.wait([asked])
+            assert await directory.find(AccessKey("AK")) is not None
+
+
+async def test_a_schema_not_understood_is_not_looked_at_for_every_question(tmp_path):
+    clock = StoppedClock()
+    async with opened(open_engine(Secret(f"sqlite:///{tmp_path}/empty.db"))) as engine:
+        asked = []
+        event.listen(
+            engine.sync_engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2])
+        )
+        directory = SQLDirectory(engine, cipher=CIPHER, clock=clock)
+        for _ in range(20):
+            with pytest.raises(errors.DirectoryUnready) as caught:
+                await directory.find(AccessKey("AK"))
+            assert caught.value.detail["reasons"]
+        looks = [statement for statement in asked if "sqlite_master" in statement]
+        assert len(looks) == 1
+        clock.advance(1)
+        await OwnedDirectory(engine, cipher=CIPHER).migrate()
+        assert await directory.find(AccessKey("AK")) is None
 
 
 async def test_the_twin_that_is_down_could_not_tell():

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import sqlite3
 import sys
+from asyncio.subprocess import PIPE
 
 import pytest
 from sqlalchemy import inspect, text
@@ -201,14 +202,16 @@ async def test_processes_that_start_at_once_all_find_the_tables(tmp_path):
         "async def main():\n"
         "    async with opened(open_engine(Secret(sys.argv[1]))) as engine:\n"
         "        await OwnedDirectory(engine, cipher=SecretCipher([])).migrate()\n"
-        "sys.stdin.readline(); asyncio.run(main())"
+        "print(flush=True); sys.stdin.readline(); asyncio.run(main())"
     )
     started = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, url.reveal(), stdin=asyncio.subprocess.PIPE
+            sys.executable, "-c", code, url.reveal(), stdin=PIPE, stdout=PIPE
         )
         for _ in range(4)
     ]
+    for process in started:
+        await process.stdout.readline()
     await asyncio.gather(*(process.communicate(b"\n") for process in started))
     assert [process.returncode for process in started] == [0] * 4
 
