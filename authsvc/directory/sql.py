@@ -234,4 +234,7 @@ def _named(error: BaseException) -> str:
     number = _number(error)
     if number is None:
         return cause
-    return f"{cause} {number}" if error.statement else f"{cause} {error.orig}"
+    if error.statement:
+        return f"{cause} {number}"
+    origin = error.orig.__cause__ if error.orig is not None else None
+    return f"{cause} {error.orig}" if origin is None else f"{cause} {error.orig}: {origin}"

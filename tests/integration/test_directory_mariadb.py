@@ -283,6 +283,18 @@ async def test_a_peer_that_accepts_and_is_silent_is_given_up(world):
         assert await until_found(directory) is not None
 
 
+async def test_a_handshake_has_a_deadline_of_its_own(world):
+    async with FaultProxy(port=world.server.port) as proxy:
+        proxy.blackhole()
+        async with opened(open_engine(Secret(world.url(port=proxy.port)), writing=True)) as engine:
+            patience = asyncio.get_running_loop().time() + 5
+            async with asyncio.timeout_at(patience) as ours:
+                with pytest.raises(TimeoutError):
+                    async with engine.connect():
+                        pass
+            assert not ours.expired()
+
+
 async def test_a_server_that_is_hung_is_given_up_and_taken_up_again(world):
     async with world.open() as directory:
         assert await directory.find(KEY) is not None
@@ -500,6 +512,13 @@ async def test_the_examination_says_why_nobody_answered(world):
     (reason,) = caught.value.detail["reasons"]
     assert "Access denied" in reason
     assert "hush" not in reason
+
+
+async def test_the_examination_says_what_is_wrong_with_a_certificate(secured):
+    async with secured.open(ssl="verify-full") as directory:
+        with pytest.raises(errors.DirectoryUnavailable) as caught:
+            await directory.examine()
+    assert "certificate verify failed" in caught.value.detail["reasons"][0]
 
 
 async def test_the_clock_of_the_database_is_compared(world):
