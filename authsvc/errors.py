@@ -36,6 +36,7 @@
         ├── DirectoryUnavailable       the database did not answer in time
         ├── DirectoryUnready           its schema or its encryption is not understood
         ├── SecretUnreadable           the stored secret does not decrypt
+        ├── SecretNotHeld              only the public key is held here, and a secret is needed
         ├── SharedCacheUnavailable     Redis; never leaves the cache
         └── Overloaded                 shed before it was tried
 
@@ -256,6 +257,12 @@ class SecretUnreadable(Unavailable):
     """The stored secret does not decrypt with any configured database key."""
 
     default = "the stored secret cannot be read with the configured database keys"
+
+
+class SecretNotHeld(Unavailable):
+    """Only the public key is held here, and what was asked takes the secret key."""
+
+    default = "only public keys are held here, and this takes a secret key; sign with AWS4-ECDSA-P256-SHA256"
 
 
 class SharedCacheUnavailable(Unavailable):

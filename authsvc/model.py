@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, NewType, NoReturn
+from typing import Any, ClassVar, Literal, NewType, NoReturn
+
+from authsvc.errors import SecretNotHeld
 
 AccessKey = NewType("AccessKey", str)
 """The public half of a key pair, compared byte for byte."""
@@ -46,6 +48,18 @@ class Secret:
 
     def __reduce_ex__(self, _protocol: Any) -> NoReturn:
         raise TypeError("a Secret does not leave the process")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key on P-256: its point, uncompressed (SEC 1 §2.3.3). Proves signatures, makes none."""
+
+    LENGTH: ClassVar[int] = 65
+    point: bytes
+
+
+Verifier = Secret | PublicKey
+"""What a key holder's signatures are proven with."""
 
 
 class State(StrEnum):
@@ -154,17 +168,29 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """An access key with its secret and principal, as the directory held it at ``freshness.as_of``.
+    """An access key with its principal and what proves its signatures, as the directory held it at ``freshness.as_of``.
 
     A fact, never a decision: a disabled user's credential looks like any other, and policy runs on it each
-    time. ``ambiguous`` says that more than one live row claims the key, so nobody may use it.
+    time. ``verifier`` is the secret key or, in a directory that holds no secrets, the public key.
+    ``ambiguous`` says that more than one live row claims the key, so nobody may use it.
     """
 
     access_key: AccessKey
-    secret: Secret
+    verifier: Verifier
     principal: Principal
     freshness: Freshness
     ambiguous: bool = False
+
+    @property
+    def secret(self) -> Secret:
+        """Return the secret key.
+
+        Raises:
+            SecretNotHeld: Only the public key is held here.
+        """
+        if isinstance(self.verifier, PublicKey):
+            raise SecretNotHeld
+        return self.verifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

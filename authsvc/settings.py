@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX = "AUTHSVC_"
-SCHEMES = ("cloudstack", "sigv4", "s3v2")
+SCHEMES = ("cloudstack", "sigv4", "sigv4a", "s3v2")
 FACES = ("native", "cloudstack")
 _CACHE_KEY_BYTES = 32
 
@@ -198,7 +198,8 @@ class Settings:
     signing_regions: frozenset[str] = _setting(
         _words(),
         frozenset(),
-        "Region names accepted in a credential scope; empty: any, unless the request's `expect.region` says.",
+        "Region names accepted in a credential scope, of which a region set (`sigv4a`) has to hold one; empty: "
+        "any, unless the request's `expect.region` says.",
     )
     signing_services: frozenset[str] = _setting(
         _words(),

@@ -26,6 +26,7 @@ from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv4 import SigV4
+from authsvc.signing.sigv4a import SigV4A
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +50,7 @@ CLOCK = SystemClock()
 
 def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
     """List every scheme this version speaks; policy switches one off, so that its refusal has a name."""
-    return (SigV4(), S3V2(), CloudStack(lenient=lenient or settings.cloudstack_lenient))
+    return (SigV4(), SigV4A(), S3V2(), CloudStack(lenient=lenient or settings.cloudstack_lenient))
 
 
 def policy(settings: Settings) -> Policy:

@@ -46,7 +46,7 @@ def alice(
     """Make alice's credential, changed as asked."""
     return Credential(
         access_key=AccessKey(access_key),
-        secret=Secret(secret),
+        verifier=Secret(secret),
         principal=Principal(
             user=User(
                 **{

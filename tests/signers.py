@@ -7,6 +7,10 @@ import hashlib
 import hmac
 from urllib.parse import quote, unquote_to_bytes
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
+
 from authsvc.signing import SignedRequest
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -14,6 +18,7 @@ SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 EMPTY = hashlib.sha256(b"").hexdigest()
 STAMP = "20130524T000000Z"
 HOST = ("Host", "s3.example.com")
+P256_ORDER = 115792089210356248762697446949407573529996955224135760342422259061068512044369
 
 
 def _encode(text, safe):
@@ -26,10 +31,10 @@ def _query(query):
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def v4_signature(
-    method, target, headers, signed, line, *, scope, stamp=STAMP, secret=SECRET_KEY, double=False
+def v4_text(
+    method, target, headers, signed, line, *, scope, stamp=STAMP, double=False, algorithm="AWS4-HMAC-SHA256"
 ):
-    """Sign what stands there; ``scope`` is ``date/region/service/terminator``."""
+    """Write the string to sign."""
     path, _, query = target.partition("?")
     values = {}
     for name, value in headers:
@@ -46,11 +51,38 @@ def v4_signature(
         ]
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return f"{algorithm}\n{stamp}\n{scope}\n{digest}"
+
+
+def v4_signature(*request, scope, secret=SECRET_KEY, algorithm="AWS4-HMAC-SHA256", **rest):
+    """Sign what stands there; ``scope`` is ``date/region/service/terminator``, for V4A without the region."""
+    text = v4_text(*request, scope=scope, algorithm=algorithm, **rest)
+    if algorithm == "AWS4-ECDSA-P256-SHA256":
+        return v4a_private_key(ACCESS_KEY, secret).sign(text.encode(), ec.ECDSA(SHA256())).hex()
     key = ("AWS4" + secret).encode()
     for part in scope.split("/"):
         key = hmac.new(key, part.encode(), "sha256").digest()
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
     return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+def v4a_private_key(access_key, secret):
+    """Derive by the library's own KDF in counter mode."""
+    for counter in range(1, 255):
+        kdf = KBKDFHMAC(
+            algorithm=SHA256(),
+            mode=Mode.CounterMode,
+            length=32,
+            rlen=4,
+            llen=4,
+            location=CounterLocation.BeforeFixed,
+            label=b"AWS4-ECDSA-P256-SHA256",
+            context=access_key.encode() + bytes([counter]),
+            fixed=None,
+        )
+        candidate = int.from_bytes(kdf.derive(("AWS4A" + secret).encode()), "big")
+        if candidate <= P256_ORDER - 2:
+            return ec.derive_private_key(candidate + 1, ec.SECP256R1())
+    raise AssertionError("no key")
 
 
 def v4_header(
@@ -68,6 +100,7 @@ def v4_header(
     line=None,
     date=None,
     double=False,
+    algorithm="AWS4-HMAC-SHA256",
     **rest,
 ):
     """Sign in the header; all of ``headers`` are signed unless ``signed`` lists others."""
@@ -76,11 +109,17 @@ def v4_header(
         pairs.append(("X-Amz-Content-Sha256", payload))
     signed = signed if signed is not None else ";".join(sorted({name.lower() for name, _ in pairs}))
     made = v4_signature(
-        method, target, pairs, signed, line or payload, scope=scope, stamp=stamp, double=double
+        method,
+        target,
+        pairs,
+        signed,
+        line or payload,
+        scope=scope,
+        stamp=stamp,
+        double=double,
+        algorithm=algorithm,
     )
-    authorization = (
-        f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={signed}, Signature={made}"
-    )
+    authorization = f"{algorithm} Credential={access_key}/{scope}, SignedHeaders={signed}, Signature={made}"
     return SignedRequest(
         method=method,
         target=target,
@@ -122,13 +161,43 @@ def v4_presigned(
         + [f"{name}={quote(value, safe='')}" for name, value in parameters.items() if value is not None]
     )
     made = v4_signature(
-        method, f"{path}?{covered}", pairs, signed, line, scope=scope, stamp=stamp, double=double
+        method,
+        f"{path}?{covered}",
+        pairs,
+        signed,
+        line,
+        scope=scope,
+        stamp=stamp,
+        double=double,
+        algorithm=algorithm,
     )
     return SignedRequest(
         method=method,
         target=f"{path}?{covered}&X-Amz-Signature={made}{tail}",
         headers=(*pairs, *unsigned_headers),
         **rest,
+    )
+
+
+def v4a_header(method="GET", target="/bucket/key", *, regions="*", headers=(), service="s3", **rest):
+    """Sign in the header, for a region set; without one where ``regions`` is None."""
+    region_set = () if regions is None else (("X-Amz-Region-Set", regions),)
+    return v4_header(
+        method,
+        target,
+        headers=(*headers, *region_set),
+        **{"scope": f"20130524/{service}/aws4_request", "algorithm": "AWS4-ECDSA-P256-SHA256"} | rest,
+    )
+
+
+def v4a_presigned(method="GET", path="/bucket/key", *, regions="*", query="", service="s3", **rest):
+    """Presign for a region set; without one where ``regions`` is None."""
+    region_set = [] if regions is None else [f"X-Amz-Region-Set={quote(regions, safe='')}"]
+    return v4_presigned(
+        method,
+        path,
+        query="&".join([*([query] if query else []), *region_set]),
+        **{"scope": f"20130524/{service}/aws4_request", "algorithm": "AWS4-ECDSA-P256-SHA256"} | rest,
     )
 
 

@@ -41,6 +41,7 @@ from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv4 import SigV4
+from authsvc.signing.sigv4a import SigV4A
 
 FACES = (native.FACE, cloudstack.FACE)
 TOKEN = "asv_a-token-for-tests"
@@ -95,7 +96,7 @@ def credential(key, *, name, type_=AccountType.NORMAL, state=State.ENABLED, pair
     """Make a credential whose secret is the key's own name with ``secret-of-`` before it."""
     return Credential(
         access_key=key,
-        secret=Secret(secret_of(key)),
+        verifier=Secret(secret_of(key)),
         principal=Principal(
             user=User(
                 id=f"uuid-{name}",
@@ -144,7 +145,10 @@ class World:
         self.decisions = Decisions()
         self.events = []
         self.forgotten = []
-        rules = {"schemes": frozenset({"cloudstack", "sigv4", "s3v2"}), "timeless": frozenset({"cloudstack"})}
+        rules = {
+            "schemes": frozenset({"cloudstack", "sigv4", "sigv4a", "s3v2"}),
+            "timeless": frozenset({"cloudstack"}),
+        }
         self.policy = Policy(**(rules | policy))
 
     @property
@@ -152,7 +156,7 @@ class World:
         clock = SystemClock()
         seams = {"directory": self.directory, "clock": clock, "events": self.decisions}
         return Service(
-            verify=Verify(schemes=(SigV4(), S3V2(), CloudStack()), policy=self.policy, **seams),
+            verify=Verify(schemes=(SigV4(), SigV4A(), S3V2(), CloudStack()), policy=self.policy, **seams),
             identify=Identify(**seams),
             regions=self.regions,
             directory=self.directory,

@@ -81,7 +81,7 @@ def _credential(document: dict[str, Any], as_of: float, source: Source) -> Crede
     role = account.pop("role")
     return Credential(
         access_key=AccessKey(document["access_key"]),
-        secret=Secret(document["secret"]),
+        verifier=Secret(document["secret"]),
         principal=Principal(
             user=User(**user | {"state": State(user["state"])}),
             account=Account(

@@ -22,6 +22,7 @@ from authsvc.settings import Settings, read_settings
 from authsvc.wiring import open_service, policy, schemes
 
 if TYPE_CHECKING:
+    from authsvc.model import Verifier
     from authsvc.signing import SignedRequest
 
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     type=click.File(encoding="utf-8"),
     help="File that holds the user's secret key; - to be asked for it.",
 )
-@click.option("--look-up", is_flag=True, help="Take the secret key from the directory that AUTHSVC_* names.")
+@click.option("--look-up", is_flag=True, help="Take the key from the directory that AUTHSVC_* names.")
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]),
@@ -76,14 +77,14 @@ def explain_command(
     with told_in_one_line():
         settings = read_settings()
         request, expect = _read(file.read(), service, region)
-        secret = _secret(secret_file, look_up, request, settings)
+        verifier = _verifier(secret_file, look_up, request, settings)
         explanation = explain(
             request,
             schemes=schemes(settings),
             lenient=schemes(settings, lenient=True),
             policy=policy(settings),
             now=time.time() if at is None else at.replace(tzinfo=UTC).timestamp(),
-            secret=secret,
+            verifier=verifier,
             expect=expect,
         )
     _show(explanation)
@@ -103,9 +104,9 @@ def _read(text: str, service: str | None, region: str | None) -> tuple[SignedReq
     return request, Expectation(service=service or expect.service, region=region or expect.region)
 
 
-def _secret(
+def _verifier(
     secret_file: TextIO | None, look_up: bool, request: SignedRequest, settings: Settings
-) -> Secret | None:
+) -> Verifier | None:
     if secret_file is not None and secret_file.name == "<stdin>":
         return Secret(click.prompt("secret key", hide_input=True, err=True))
     if secret_file is not None:
@@ -113,7 +114,7 @@ def _secret(
     return asyncio.run(_look_up(request, settings)) if look_up else None
 
 
-async def _look_up(request: SignedRequest, settings: Settings) -> Secret | None:
+async def _look_up(request: SignedRequest, settings: Settings) -> Verifier | None:
     try:
         claim = signing.read(schemes(settings), request)
     except AuthError:
@@ -125,7 +126,7 @@ async def _look_up(request: SignedRequest, settings: Settings) -> Secret | None:
     reason = problem(credential, now=time.time())
     if reason is not None:
         click.echo(f"note: whatever the signature, this key opens nothing: {reason}")
-    return credential.secret
+    return credential.verifier
 
 
 def _show(explanation: Explanation) -> None:

@@ -54,7 +54,7 @@ def credential(
     twins = [other for other in live if other is not row]
     return Credential(
         access_key=access_key,
-        secret=secret,
+        verifier=secret,
         principal=_principal(row),
         freshness=Freshness(as_of=as_of, source="database"),
         ambiguous=_moved(row) or not all(_same(row, other, cipher) for other in twins),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from authsvc import signing
-from authsvc.errors import AuthError, SignatureMismatch
+from authsvc.errors import AuthError, SecretNotHeld, SignatureMismatch
 from authsvc.model import Secret
 from authsvc.service.causes import CAUSES, other_secrets
 from authsvc.service.policy import ANYTHING, timestamp
+from authsvc.signing.scope import TERMINATOR, credential_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from authsvc.model import Verifier
     from authsvc.service.policy import Expectation, Policy
     from authsvc.signing import Claim, Scheme, SignedRequest
 
@@ -36,7 +39,7 @@ class Explanation:
         claim: What the request says of itself; None where it cannot be read.
         steps: (name, text) of every intermediate, in the order the specification makes them.
         refusal: Why it cannot be read, or which rule of policy it breaks; None if neither.
-        matches: Whether the secret's holder signed it; None without a secret or without a claim.
+        matches: Whether the secret's holder signed it; None without a key that tells or without a claim.
         causes: What would explain a mismatch, likeliest first.
     """
 
@@ -54,10 +57,10 @@ def explain(
     lenient: Sequence[Scheme],
     policy: Policy,
     now: float,
-    secret: Secret | None = None,
+    verifier: Verifier | None = None,
     expect: Expectation = ANYTHING,
 ) -> Explanation:
-    """Take the request apart and, given the secret key, say whether it matches and if not why.
+    """Take the request apart and, given the secret key or the public key, say whether it matches and if not why.
 
     Args:
         request: As the server saw it.
@@ -65,7 +68,7 @@ def explain(
         lenient: The same with every leniency on, to tell what would help.
         policy: The operator's rules.
         now: Unix seconds.
-        secret: The user's secret key, where it can be had.
+        verifier: The user's secret key, or where that is enough the public one, if it can be had.
         expect: What the endpoint is.
     """
     try:
@@ -77,13 +80,16 @@ def explain(
         policy.admit(claim, now=now, expect=expect)
     except AuthError as error:
         refusal = error
-    matches = None if secret is None else _matches(schemes, claim, secret)
+    matches: bool | None = None
     causes: tuple[str, ...] = ()
-    if secret is not None and not matches:
-        if _signed(request, claim, lenient, secret):
+    if verifier is not None:
+        with suppress(SecretNotHeld):
+            matches = _matches(schemes, claim, verifier)
+    if verifier is not None and matches is False:
+        if _signed(request, claim, lenient, verifier):
             causes = (LENIENT,)
         else:
-            causes = tuple(islice(_causes(request, claim, schemes, secret), 3))
+            causes = tuple(islice(_causes(request, claim, schemes, verifier), 3))
     return Explanation(claim=claim, steps=_steps(claim), refusal=refusal, matches=matches, causes=causes)
 
 
@@ -105,7 +111,9 @@ def _steps(claim: Claim) -> tuple[tuple[str, str], ...]:
     if claim.expires_at is not None:
         steps.append(("expires at", timestamp(claim.expires_at)))
     if claim.scope is not None:
-        steps.append(("scope", f"{claim.scope.date}/{claim.scope.region}/{claim.scope.service}"))
+        steps.append(("scope", credential_scope(claim.scope).removesuffix(f"/{TERMINATOR}")))
+        if claim.scope.region is None:
+            steps.append(("region set", ", ".join(claim.scope.region_set)))
     if claim.signed_headers:
         steps.append(("signed headers", ";".join(claim.signed_headers)))
     if claim.unsigned_query:
@@ -120,30 +128,39 @@ def _steps(claim: Claim) -> tuple[tuple[str, str], ...]:
     return tuple(steps)
 
 
-def _matches(schemes: Sequence[Scheme], claim: Claim, secret: Secret) -> bool:
+def _matches(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> bool:
     try:
-        signing.prove(schemes, claim, secret)
+        signing.prove(schemes, claim, verifier)
     except SignatureMismatch:
         return False
     return True
 
 
-def _causes(request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secret: Secret) -> Iterator[str]:
+def _causes(
+    request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], verifier: Verifier
+) -> Iterator[str]:
     """Yield single causes; if there is none, pairs of them."""
     found = False
-    for told, candidate in other_secrets(claim.access_key, secret.reveal()):
+    for told, candidate in _other_secrets(claim, verifier):
         if _matches(schemes, claim, Secret(candidate)):
             found = True
             yield told
     for cause in CAUSES:
-        if any(_signed(variant, claim, schemes, secret) for variant in cause.variants(request)):
+        if any(_signed(variant, claim, schemes, verifier) for variant in cause.variants(request)):
             found = True
             yield cause.found
     if not found:
-        yield from _pairs(request, claim, schemes, secret)
+        yield from _pairs(request, claim, schemes, verifier)
 
 
-def _pairs(request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secret: Secret) -> Iterator[str]:
+def _other_secrets(claim: Claim, verifier: Verifier) -> Iterator[tuple[str, str]]:
+    """Vary the secret key; a public key has no usual variations."""
+    return other_secrets(claim.access_key, verifier.reveal()) if isinstance(verifier, Secret) else iter(())
+
+
+def _pairs(
+    request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], verifier: Verifier
+) -> Iterator[str]:
     tried = 0
     for index, first in enumerate(CAUSES):
         for once in first.variants(request):
@@ -152,14 +169,14 @@ def _pairs(request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secr
                     tried += 1
                     if tried > MOST_VARIANTS:
                         return
-                    if _signed(twice, claim, schemes, secret):
+                    if _signed(twice, claim, schemes, verifier):
                         yield f"{first.found}; and {second.found}"
                         return
 
 
-def _signed(variant: SignedRequest, claim: Claim, schemes: Sequence[Scheme], secret: Secret) -> bool:
+def _signed(variant: SignedRequest, claim: Claim, schemes: Sequence[Scheme], verifier: Verifier) -> bool:
     try:
         read = signing.read(schemes, variant)
     except AuthError:
         return False
-    return read.scheme == claim.scheme and _matches(schemes, read, secret)
+    return read.scheme == claim.scheme and _matches(schemes, read, verifier)

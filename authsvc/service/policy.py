@@ -23,10 +23,13 @@ from authsvc.errors import (
     TimeSkewed,
 )
 from authsvc.model import State
+from authsvc.signing.scope import holds_region
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from authsvc.model import Credential
-    from authsvc.signing import Claim
+    from authsvc.signing import Claim, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Policy:
         presign_lifetime: Longest life of a presigned request, seconds.
         expires_within: Furthest a CloudStack ``expires`` may lie ahead, seconds; None as CloudStack's default
             (900 is its ``enforce.post.requests.and.timestamps``).
-        regions: Region names accepted in a credential scope; empty is any.
+        regions: Region names accepted in a credential scope, or of which a region set has to hold one; empty is any.
         services: Service names accepted in a credential scope; empty is any.
         restricted_keys: Admit key pairs that carry rules of their own. The rules name CloudStack APIs and are
             not evaluated here, so by default such a key opens nothing.
@@ -129,12 +132,11 @@ class Policy:
             return
         services = {expect.service} if expect.service else self.services
         regions = {expect.region} if expect.region else self.regions
-        for name, given, accepted in (
-            ("service", claim.scope.service, services),
-            ("region", claim.scope.region, regions),
-        ):
-            if accepted and given not in accepted:
-                _refuse_scope(claim, name, given, sorted(accepted))
+        if services and claim.scope.service not in services:
+            _refuse_scope(claim, "service", claim.scope.service, sorted(services))
+        if regions and not _is_for(claim.scope, regions):
+            given = claim.scope.region or ",".join(claim.scope.region_set)
+            _refuse_scope(claim, "region", given, sorted(regions))
 
 
 def problem(credential: Credential, *, now: float) -> str | None:
@@ -170,6 +172,13 @@ def check_body(claim: Claim) -> None:
 def timestamp(seconds: float) -> str:
     """Write Unix seconds as RFC 3339 in UTC; times beyond the calendar's end are cut to it."""
     return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_for(scope: Scope, regions: Collection[str]) -> bool:
+    """Say whether the scope names one of the regions, or its region set holds one."""
+    if scope.region is not None:
+        return scope.region in regions
+    return any(holds_region(scope.region_set, region) for region in regions)
 
 
 def _refuse_scope(claim: Claim, name: str, given: str, accepted: list[str]) -> None:

@@ -111,5 +111,5 @@ class Verify:
             with suppress(SignatureMismatch):
                 signing.prove(self.schemes, claim, _DECOY)
             raise UnknownAccessKey(aws_access_key_id=claim.access_key)
-        signing.prove(self.schemes, claim, credential.secret)
+        signing.prove(self.schemes, claim, credential.verifier)
         return credential

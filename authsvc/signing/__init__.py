@@ -5,17 +5,34 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from authsvc.errors import Malformed, MalformedTarget, MultipleMechanisms, UnknownMechanism, Unsigned
-from authsvc.signing.claim import Claim, Payload, Scheme, SchemeName, Scope
+from authsvc.errors import (
+    Malformed,
+    MalformedTarget,
+    MultipleMechanisms,
+    SecretNotHeld,
+    UnknownMechanism,
+    Unsigned,
+)
+from authsvc.model import Secret
+from authsvc.signing.claim import ByPublicKey, Claim, Payload, Scheme, SchemeName, Scope
 from authsvc.signing.request import SignedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Claim", "Payload", "Scheme", "SchemeName", "Scope", "SignedRequest", "prove", "read"]
+    from authsvc.model import Verifier
 
-if TYPE_CHECKING:
-    from authsvc.model import Secret
+__all__ = [
+    "ByPublicKey",
+    "Claim",
+    "Payload",
+    "Scheme",
+    "SchemeName",
+    "Scope",
+    "SignedRequest",
+    "prove",
+    "read",
+]
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -47,17 +64,22 @@ def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
     return claim
 
 
-def prove(schemes: Sequence[Scheme], claim: Claim, secret: Secret) -> None:
-    """Return only if the secret's holder signed what the claim was read from.
+def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
+    """Return only if the holder of the secret key, or of the public key's other half, signed what the claim was read from.
 
     Raises:
         SignatureMismatch: Anybody else did.
+        SecretNotHeld: It could not be found out: the scheme needs the secret key, and here is a public one.
     """
-    for scheme in schemes:
-        if scheme.name == claim.scheme:
-            scheme.prove(claim, secret)
-            return
-    raise LookupError(claim.scheme)
+    scheme = next((scheme for scheme in schemes if scheme.name == claim.scheme), None)
+    if scheme is None:
+        raise LookupError(claim.scheme)
+    if isinstance(verifier, Secret):
+        scheme.prove(claim, verifier)
+    elif isinstance(scheme, ByPublicKey):
+        scheme.prove_by_public_key(claim, verifier)
+    else:
+        raise SecretNotHeld
 
 
 def _refuse_foreign_authorization(request: SignedRequest, claim: Claim) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from authsvc.errors import MalformedAuthorization, MissingDate, MultipleMechanisms, UnknownMechanism
 from authsvc.signing import amzdate
-from authsvc.signing.scope import read_credential
+from authsvc.signing.scope import ASYMMETRIC, read_credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,11 +36,13 @@ class Presented:
         signed_headers: The list as sent, ``;`` between names.
         signature: As sent.
         query: The query parameters it covers.
-        refuse: Makes the refusal that names the place it stood in.
+        refuse: Makes the refusal that names the place the list of signed headers stood in.
+        refuse_scope: The same for the credential and the region set.
         presigned: It stood in the query.
         lifetime: Seconds it is good for; only presigned.
         token: The session token beside it in the query.
         pinned: The payload line given in the query.
+        region_set: The regions it is good for, as the query lists them.
     """
 
     access_key: AccessKey
@@ -51,10 +53,12 @@ class Presented:
     signature: str
     query: Sequence[QueryPair]
     refuse: Callable[[str], Malformed]
+    refuse_scope: Callable[[str], Malformed]
     presigned: bool = False
     lifetime: int | None = None
     token: str | None = None
     pinned: str | None = None
+    region_set: str | None = None
 
 
 def from_header(request: SignedRequest, algorithm: str) -> Presented:
@@ -70,7 +74,7 @@ def from_header(request: SignedRequest, algorithm: str) -> Presented:
     if len(values) > 1:
         raise MultipleMechanisms(argument_name="Authorization")
     credential, signed_headers, signature = _components(values[0], algorithm)
-    access_key, scope = read_credential(credential, refuse)
+    access_key, scope = read_credential(credential, refuse, regional=algorithm != ASYMMETRIC)
     timestamp, signed_at = _date(request)
     if not timestamp.startswith(scope.date):
         raise refuse("Invalid credential date. Date is not the same as X-Amz-Date.")
@@ -83,6 +87,7 @@ def from_header(request: SignedRequest, algorithm: str) -> Presented:
         signature=signature,
         query=request.query_pairs(),
         refuse=refuse,
+        refuse_scope=refuse,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from authsvc.model import AccessKey, Secret
+    from authsvc.model import AccessKey, PublicKey, Secret
     from authsvc.signing.request import SignedRequest
 
 SchemeName = Literal["cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2", "sigv4-post", "s3v2-post"]
@@ -17,11 +17,15 @@ Payload = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """A credential scope: ``date`` as ``YYYYMMDD``, and what the signature is good for."""
+    """A credential scope: ``date`` as ``YYYYMMDD``, and what the signature is good for.
+
+    ``region`` is None where a ``region_set`` is signed instead: names of regions, with ``*`` for any characters.
+    """
 
     date: str
-    region: str
+    region: str | None
     service: str
+    region_set: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,19 @@ class Scheme(Protocol):
 
     def prove(self, claim: Claim, secret: Secret) -> None:
         """Return only if the secret's holder made this signature.
+
+        Raises:
+            SignatureMismatch: Anybody else did.
+        """
+        ...
+
+
+@runtime_checkable
+class ByPublicKey(Protocol):
+    """What a scheme has besides, where a public key is enough to prove its signatures."""
+
+    def prove_by_public_key(self, claim: Claim, key: PublicKey) -> None:
+        """Return only if the holder of the key's private half made this signature.
 
         Raises:
             SignatureMismatch: Anybody else did.

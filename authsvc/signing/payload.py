@@ -29,16 +29,18 @@ TOKENS: Mapping[str, Payload] = MappingProxyType(
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 
 
-def mode(line: str) -> Payload:
+def mode(line: str, algorithm: str) -> Payload:
     """Name what the payload line says; every mode is signed for like any other, none excuses a check.
 
+    Chunks are signed by the algorithm that signed the request: each continues from the signature before.
+
     Raises:
-        UnknownPayloadHash: It is neither a hash nor a token anybody defined.
+        UnknownPayloadHash: It is neither a hash nor a token anybody defined for the algorithm.
     """
     if _SHA256.fullmatch(line):
         return "signed"
     found = TOKENS.get(line)
-    if found is None:
+    if found is None or ("AWS4-" in line and algorithm not in line):
         raise UnknownPayloadHash(argument_name=HEADER)
     return found
 

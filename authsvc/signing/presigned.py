@@ -9,7 +9,7 @@ from authsvc.errors import DuplicateParameter, MalformedAuthorizationQuery
 from authsvc.signing import amzdate
 from authsvc.signing.authorization import Presented
 from authsvc.signing.encoding import decode, recode
-from authsvc.signing.scope import read_credential
+from authsvc.signing.scope import ASYMMETRIC, read_credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ REQUIRED = (
     "X-Amz-SignedHeaders",
     "X-Amz-Signature",
 )
-PARAMETERS = frozenset({*REQUIRED, "X-Amz-Security-Token"})
+PARAMETERS = frozenset({*REQUIRED, "X-Amz-Security-Token", "X-Amz-Region-Set"})
 """Names that make a query a signature; AWS takes their case as written here, and so do we."""
 LONGEST = 604800
 _PINNED = "x-amz-content-sha256"
@@ -58,7 +58,9 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
         raise MalformedAuthorizationQuery(
             'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"'
         )
-    access_key, scope = read_credential(given["X-Amz-Credential"], _refuse_credential)
+    access_key, scope = read_credential(
+        given["X-Amz-Credential"], _refuse_credential, regional=algorithm != ASYMMETRIC
+    )
     timestamp = given["X-Amz-Date"]
     return Presented(
         access_key=access_key,
@@ -69,10 +71,12 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
         signature=given["X-Amz-Signature"],
         query=[pair for pair in request.query_pairs() if recode(pair[0]) != "X-Amz-Signature"],
         refuse=_refuse_headers,
+        refuse_scope=_refuse_region_set,
         presigned=True,
         lifetime=_lifetime(given["X-Amz-Expires"]),
         token=given.get("X-Amz-Security-Token"),
         pinned=given.get(_PINNED),
+        region_set=given.get("X-Amz-Region-Set"),
     )
 
 
@@ -134,3 +138,7 @@ def _refuse_credential(reason: str) -> MalformedAuthorizationQuery:
 
 def _refuse_headers(reason: str) -> MalformedAuthorizationQuery:
     return MalformedAuthorizationQuery(f"Error parsing the X-Amz-SignedHeaders parameter; {reason}")
+
+
+def _refuse_region_set(reason: str) -> MalformedAuthorizationQuery:
+    return MalformedAuthorizationQuery(f"Error parsing the X-Amz-Region-Set parameter; {reason}")

@@ -15,21 +15,31 @@ from botocore.auth import (
 )
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.crt.auth import CrtS3SigV4Auth, CrtS3SigV4QueryAuth, CrtSigV4Auth, CrtSigV4QueryAuth
+from botocore.crt.auth import (
+    CrtS3SigV4AsymAuth,
+    CrtS3SigV4AsymQueryAuth,
+    CrtS3SigV4Auth,
+    CrtS3SigV4QueryAuth,
+    CrtSigV4AsymAuth,
+    CrtSigV4AsymQueryAuth,
+    CrtSigV4Auth,
+    CrtSigV4QueryAuth,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.errors import SignatureMismatch
-from authsvc.model import Secret
+from authsvc.model import AccessKey, Secret
 from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv4 import SigV4
+from authsvc.signing.sigv4a import SigV4A, public_key
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SECRET = Secret(SECRET_KEY)
 ENDPOINT = "http://s3.example.com:9000"
-V4, V2 = SigV4(), S3V2()
+V4, V4A, V2 = SigV4(), SigV4A(), S3V2()
 
 CHARACTERS = st.one_of(
     st.sampled_from(list(" /.~+%=&?;:@!$'()*,[]{}|\\^`\"<>#_-")),
@@ -130,6 +140,53 @@ def test_generic_presigned(auth, method, path, query, headers):
     prove(V4, signed(auth(), method, path, query, headers))
 
 
+REGION_SETS = st.sampled_from(["*", "us-east-1", "us-*", "us-east-1,eu-*"])
+V4A_SIGNERS = [
+    pytest.param(CrtS3SigV4AsymAuth, "s3", id="s3"),
+    pytest.param(CrtSigV4AsymAuth, "ec2", id="generic"),
+]
+V4A_QUERY_SIGNERS = [
+    pytest.param(CrtS3SigV4AsymQueryAuth, "s3", id="s3"),
+    pytest.param(CrtSigV4AsymQueryAuth, "sts", id="generic"),
+]
+
+
+def prove_by_both_keys(request, access_key=ACCESS_KEY, secret=SECRET_KEY):
+    """Prove by the secret key, and by the public key it makes."""
+    claim = V4A.read(request)
+    V4A.prove(claim, Secret(secret))
+    V4A.prove_by_public_key(claim, public_key(AccessKey(access_key), Secret(secret)))
+    assert claim.access_key == access_key
+    return claim
+
+
+@pytest.mark.parametrize(("signer", "service"), V4A_SIGNERS)
+@given(method=METHODS, path=KEYS, query=QUERIES, headers=HEADERS, regions=REGION_SETS)
+def test_v4a_header(*, signer, service, method, path, query, headers, regions):
+    auth = signer(credentials(), service, regions)
+    claim = prove_by_both_keys(signed(auth, method, path, query, headers))
+    assert claim.scope.region_set == tuple(regions.split(","))
+    assert not claim.presigned
+
+
+@pytest.mark.parametrize(("signer", "service"), V4A_QUERY_SIGNERS)
+@given(method=METHODS, path=KEYS, query=UNIQUE_QUERIES, headers=HEADERS, regions=REGION_SETS)
+def test_v4a_presigned(*, signer, service, method, path, query, headers, regions):
+    auth = signer(credentials(), service, regions, expires=60)
+    claim = prove_by_both_keys(signed(auth, method, path, query, headers))
+    assert claim.scope.region_set == tuple(regions.split(","))
+    assert claim.expires_at == claim.signed_at + 60
+
+
+KEY_TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","), min_size=1)
+
+
+@given(access_key=KEY_TEXTS, secret=KEY_TEXTS)
+def test_v4a_keys_are_the_runtimes_keys(access_key, secret):
+    auth = CrtS3SigV4AsymAuth(Credentials(access_key, secret), "s3", "*")
+    prove_by_both_keys(signed(auth, "GET", "/b/k", "", {}), access_key, secret)
+
+
 V2_QUERIES = st.lists(
     st.tuples(
         st.sampled_from(["prefix", "versionId", "uploadId", "partNumber", "response-content-type", "marker"]),
@@ -182,6 +239,9 @@ TOKENS = [
     (V4, SigV4Auth, ("sts", "us-east-1")),
     (V4, CrtS3SigV4Auth, ("s3", "us-east-1")),
     (V4, CrtS3SigV4QueryAuth, ("s3", "us-east-1")),
+    (V4A, CrtS3SigV4AsymAuth, ("s3", "*")),
+    (V4A, CrtSigV4AsymAuth, ("sts", "*")),
+    (V4A, CrtS3SigV4AsymQueryAuth, ("s3", "*")),
     (V2, HmacV1Auth, ()),
     (V2, HmacV1QueryAuth, ()),
 ]

@@ -23,7 +23,7 @@ def explained(request, *, secret=SECRET_KEY, **options):
         lenient=SCHEMES,
         policy=POLICY,
         now=NOW,
-        secret=None if secret is None else Secret(secret),
+        verifier=None if secret is None else Secret(secret),
         **options,
     )
 

@@ -22,7 +22,7 @@ SPEAKS = {
     "apispec": {"faces"},
     "cachetools": {"cache"},
     "click": {"cli"},
-    "cryptography": {"cache", "directory"},
+    "cryptography": {"cache", "directory", "signing"},
     "marshmallow": {"faces", "settings"},
     "orjson": {"cache", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
@@ -64,6 +64,7 @@ REVEALERS = {
     "signing/cloudstack.py",
     "signing/s3v2.py",
     "signing/sigv4.py",
+    "signing/sigv4a.py",
     "wiring.py",  # cache keys
 }
 

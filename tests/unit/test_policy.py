@@ -42,7 +42,7 @@ def claim(**changes):
 def credential(*, user=None, account=None, domain=None, key=None, ambiguous=False):
     return Credential(
         access_key=AccessKey("AK"),
-        secret=Secret("SK"),
+        verifier=Secret("SK"),
         principal=Principal(
             user=User(**{"id": "u", "name": "alice", "state": State.ENABLED, **(user or {})}),
             account=Account(

@@ -87,8 +87,12 @@ class Scope(Schema):
     """A credential scope."""
 
     date = _text(examples=["20261122"])
-    region = _text()
+    region = _text(none=True, description="Null where a region set is signed instead (sigv4a).")
     service = _text()
+    region_set = fields.List(
+        fields.String(),
+        metadata={"description": "Names of regions, * standing for any characters.", "examples": [["us-*"]]},
+    )
 
 
 class Signature(Schema):

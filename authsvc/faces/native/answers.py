@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from authsvc.faces.native.question import Question
     from authsvc.model import Credential, Freshness, Principal
     from authsvc.service.verify import Verified
-    from authsvc.signing import Claim
+    from authsvc.signing import Claim, Scope
 
 _LAST_SECOND: Final = 253402300799
 """The calendar's end, 9999-12-31T23:59:59Z."""
@@ -111,12 +111,19 @@ def _signature(claim: Claim) -> dict[str, Any]:
     return {
         "signed_at": moment(claim.signed_at),
         "expires_at": moment(claim.expires_at),
-        "scope": scope and {"date": scope.date, "region": scope.region, "service": scope.service},
+        "scope": scope and _scope(scope),
         "signed_headers": claim.signed_headers,
         "unsigned_query": claim.unsigned_query,
         "payload": claim.payload,
         "body_sha256": claim.body_sha256,
     }
+
+
+def _scope(scope: Scope) -> dict[str, Any]:
+    described: dict[str, Any] = {"date": scope.date, "region": scope.region, "service": scope.service}
+    if scope.region is None:
+        described["region_set"] = scope.region_set
+    return described
 
 
 def _claimed_service(question: Question) -> str | None:

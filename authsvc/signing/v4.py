@@ -1,0 +1,159 @@
+"""What the two algorithms of Signature V4 have in common: from what a signature says of itself to a claim."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from authsvc.errors import (
+    DuplicateParameter,
+    Malformed,
+    MissingPayloadHash,
+    MultipleMechanisms,
+    SignatureMismatch,
+)
+from authsvc.signing import payload
+from authsvc.signing.amzheaders import conceal, require_signed, signed_names
+from authsvc.signing.authorization import from_header
+from authsvc.signing.canonical import (
+    canonical_headers,
+    canonical_query,
+    canonical_request,
+    normalised_path,
+    string_to_sign,
+)
+from authsvc.signing.claim import Claim
+from authsvc.signing.encoding import recode_path
+from authsvc.signing.presigned import from_query, parameters
+from authsvc.signing.scope import REGION_SET, credential_scope, read_region_set
+
+if TYPE_CHECKING:
+    from authsvc.signing.authorization import Presented
+    from authsvc.signing.claim import SchemeName, Scope
+    from authsvc.signing.request import SignedRequest
+
+S3_SERVICES = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
+_TOKENS = ("x-amz-security-token", "x-amz-s3session-token")
+
+
+def in_header(request: SignedRequest, algorithm: str) -> bool:
+    """Say whether the Authorization header carries the algorithm's mark."""
+    values = request.fields.get("authorization")
+    return values is not None and any(value.startswith(algorithm) for value in values)
+
+
+def read_claim(
+    request: SignedRequest, *, scheme: SchemeName, algorithm: str, s3_services: frozenset[str]
+) -> Claim:
+    """Take the request apart.
+
+    Args:
+        request: As received; it carries the algorithm's mark.
+        scheme: The name of the scheme that reads it.
+        algorithm: As the header or ``X-Amz-Algorithm`` has to name it.
+        s3_services: The services signed S3's way.
+
+    Raises:
+        Malformed: A leaf that says which part cannot be read, or is not signed.
+    """
+    if not in_header(request, algorithm):
+        presented = from_query(request, algorithm)
+    elif parameters(request):
+        raise MultipleMechanisms
+    else:
+        presented = from_header(request, algorithm)
+    try:
+        return _claim(request, presented, scheme, algorithm, s3_services)
+    except Malformed as error:
+        error.access_key = presented.access_key
+        raise
+
+
+def mismatch(claim: Claim, message: str | None = None) -> SignatureMismatch:
+    """Make the refusal of a signature; the detail holds what was to be signed, never what we computed."""
+    return SignatureMismatch(
+        message,
+        canonical_request=conceal(claim.canonical_request or ""),
+        string_to_sign=claim.strings_to_sign[0],
+        signature_provided=claim.signature,
+    )
+
+
+def _claim(
+    request: SignedRequest,
+    presented: Presented,
+    scheme: SchemeName,
+    algorithm: str,
+    s3_services: frozenset[str],
+) -> Claim:
+    s3 = presented.scope.service in s3_services
+    names = signed_names(presented.signed_headers, request.fields, presented.refuse)
+    require_signed(request.fields, names)
+    seen = request.body_hash() if request.body is not None else request.body_sha256
+    line = _payload_line(request, presented, names, s3=s3)
+    mode = payload.mode(line, algorithm)
+    canonical = canonical_request(
+        method=request.method,
+        path=recode_path(request.path) if s3 else normalised_path(request.path),
+        query=canonical_query(presented.query),
+        headers=canonical_headers(request.fields, names),
+        signed_headers=presented.signed_headers,
+        payload=line,
+    )
+    text = string_to_sign(
+        algorithm=algorithm,
+        timestamp=presented.timestamp,
+        scope=credential_scope(presented.scope),
+        canonical_request=canonical,
+    )
+    lifetime = presented.lifetime
+    return Claim(
+        scheme=scheme,
+        access_key=presented.access_key,
+        signature=presented.signature,
+        strings_to_sign=(text,),
+        canonical_request=canonical,
+        signed_at=presented.signed_at,
+        expires_at=None if lifetime is None else presented.signed_at + lifetime,
+        presigned=presented.presigned,
+        scope=_scope(request, presented),
+        signed_headers=names,
+        payload=mode,
+        body_sha256=line.lower() if mode == "signed" else None,
+        seen_body_sha256=seen,
+        token=_token(request, presented),
+    )
+
+
+def _scope(request: SignedRequest, presented: Presented) -> Scope:
+    """Return the credential scope, with the region set where that takes the place of a region.
+
+    A header of that name is signed like every ``x-amz-*`` one, a parameter like the rest of the query.
+    """
+    scope = presented.scope
+    if scope.region is not None:
+        return scope
+    header = request.header(REGION_SET)
+    if presented.presigned and header is not None:
+        raise DuplicateParameter("a presigned request names its region set in the query alone")
+    text = presented.region_set if presented.presigned else header
+    return dataclasses.replace(scope, region_set=read_region_set(text or "", presented.refuse_scope))
+
+
+def _payload_line(request: SignedRequest, presented: Presented, names: tuple[str, ...], *, s3: bool) -> str:
+    if presented.presigned:
+        default = payload.UNSIGNED if s3 else request.body_hash()
+        return payload.presigned_line(request, names, presented.pinned, default)
+    stated = request.header(payload.HEADER)
+    if stated is not None:
+        return stated
+    if s3:
+        raise MissingPayloadHash
+    return request.body_hash()
+
+
+def _token(request: SignedRequest, presented: Presented) -> str | None:
+    headers = [request.header(name) for name in _TOKENS if name in request.fields]
+    if len(headers) + (presented.token is not None) > 1:
+        raise DuplicateParameter("more than one session token was given")
+    return headers[0] if headers else presented.token
