@@ -1,10 +1,10 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers format lock check
+.PHONY: help setup demo test lint types layers format lock lock-javascript check
 bin := .venv/bin
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 setup: ## prepare .venv, MariaDB and Redis for the tests
 	./tests/run --set-up
@@ -37,5 +37,8 @@ lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--up
 # Without annotations, index addresses and host names: the files are the same wherever they are made.
 locked := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+lock-javascript: setup ## list the JavaScript clients of the tests anew, by version and hash, from tests/clients/js/package.json
+	$(bin)/python -m tests.clients.javascript lock
 
 check: lint types layers test ## all of these

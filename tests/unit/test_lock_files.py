@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -57,3 +58,22 @@ def test_what_the_project_asks_for_is_locked_within_its_range(name, extras):
 def test_tests_run_with_the_versions_that_are_deployed():
     deployed, tested = pins("requirements.txt"), pins("requirements-dev.txt")
     assert deployed == {package: tested[package] for package in deployed}
+
+
+JAVASCRIPT = ROOT / "tests" / "clients" / "js"
+
+
+def test_every_javascript_package_is_pinned_and_hashed_and_names_no_place():
+    listed = json.loads((JAVASCRIPT / "packages.json").read_text(encoding="utf-8"))
+    for path, package in listed.items():
+        assert re.fullmatch(r"(?:node_modules/(?:@[\w-]+/)?[\w.-]+/?)+", path), path
+        assert package.keys() <= {"version", "integrity", "dependencies", "optional", "peer", "dev"}
+        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"]), path
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"]), path
+    assert "://" not in json.dumps(listed)
+
+
+def test_the_javascript_packages_asked_for_are_listed_in_their_one_version():
+    asked = json.loads((JAVASCRIPT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    listed = json.loads((JAVASCRIPT / "packages.json").read_text(encoding="utf-8"))
+    assert asked == {name: listed[f"node_modules/{name}"]["version"] for name in asked}
