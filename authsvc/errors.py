@@ -11,6 +11,8 @@
     │   ├── MalformedAuthorization     the Authorization header
     │   ├── MalformedAuthorizationQuery  the signature's query parameters
     │   ├── MalformedParameters        the parameters a Query-style scheme signs
+    │   │   ├── MissingParameter       one of them is not there
+    │   │   └── ObsoleteVersion        a version of the signature that can be forged
     │   ├── MissingDate                no date, or none that can be read
     │   ├── MissingPayloadHash         S3 V4 without x-amz-content-sha256
     │   ├── UnknownPayloadHash         a payload token nobody defined
@@ -109,6 +111,18 @@ class MalformedParameters(Malformed):
     """The parameters of a Query-style scheme cannot be read in one way only."""
 
     default = "the signed parameters are malformed"
+
+
+class MissingParameter(MalformedParameters):
+    """A parameter the scheme needs is not there."""
+
+    default = "a parameter that the signature needs is missing"
+
+
+class ObsoleteVersion(MalformedParameters):
+    """A version of the signature that is broken by design, so it is refused before anything is compared."""
+
+    default = "this version of the signature is not accepted"
 
 
 class MissingDate(Malformed):

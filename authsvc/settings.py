@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX = "AUTHSVC_"
-SCHEMES = ("cloudstack", "sigv4", "sigv4a", "s3v2")
+SCHEMES = ("cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2")
 FACES = ("native", "cloudstack")
 _CACHE_KEY_BYTES = 32
 
@@ -175,6 +175,11 @@ class Settings:
         _words("HmacSHA1", "HmacSHA512"),
         frozenset({"HmacSHA1", "HmacSHA512"}),
         "Digests accepted in CloudStack API signatures.",
+    )
+    sigv2_algorithms: frozenset[str] = _setting(
+        _words("HmacSHA1", "HmacSHA256"),
+        frozenset({"HmacSHA256"}),
+        "Digests accepted in Signature Version 2 of the Query APIs; HmacSHA1 is what old EC2 clients use.",
     )
     cloudstack_lenient: bool = _setting(
         fields.Boolean(),

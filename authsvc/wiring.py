@@ -25,6 +25,7 @@ from authsvc.service.service import Service
 from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A
 
@@ -50,7 +51,7 @@ CLOCK = SystemClock()
 
 def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
     """List every scheme this version speaks; policy switches one off, so that its refusal has a name."""
-    return (SigV4(), SigV4A(), S3V2(), CloudStack(lenient=lenient or settings.cloudstack_lenient))
+    return (SigV4(), SigV4A(), S3V2(), SigV2(), CloudStack(lenient=lenient or settings.cloudstack_lenient))
 
 
 def policy(settings: Settings) -> Policy:
@@ -58,7 +59,7 @@ def policy(settings: Settings) -> Policy:
     return Policy(
         schemes=settings.schemes,
         timeless=settings.timeless,
-        algorithms=settings.algorithms,
+        algorithms={"cloudstack": settings.algorithms, "sigv2": settings.sigv2_algorithms},
         clock_skew=settings.clock_skew,
         presign_lifetime=settings.presign_lifetime,
         expires_within=settings.expires_within or None,

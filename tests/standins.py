@@ -40,10 +40,12 @@ from authsvc.service.service import Service
 from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A
 
 FACES = (native.FACE, cloudstack.FACE)
+SCHEMES = (SigV4(), SigV4A(), S3V2(), SigV2(), CloudStack())
 TOKEN = "asv_a-token-for-tests"
 POOR_TOKEN = "asv_a-token-without-grants-worth-having"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -146,7 +148,7 @@ class World:
         self.events = []
         self.forgotten = []
         rules = {
-            "schemes": frozenset({"cloudstack", "sigv4", "sigv4a", "s3v2"}),
+            "schemes": frozenset(scheme.name for scheme in SCHEMES),
             "timeless": frozenset({"cloudstack"}),
         }
         self.policy = Policy(**(rules | policy))
@@ -156,7 +158,7 @@ class World:
         clock = SystemClock()
         seams = {"directory": self.directory, "clock": clock, "events": self.decisions}
         return Service(
-            verify=Verify(schemes=(SigV4(), SigV4A(), S3V2(), CloudStack()), policy=self.policy, **seams),
+            verify=Verify(schemes=SCHEMES, policy=self.policy, **seams),
             identify=Identify(**seams),
             regions=self.regions,
             directory=self.directory,

@@ -5,8 +5,9 @@ Runs on every request over facts, cached or not; nothing here is remembered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from authsvc.errors import (
@@ -26,7 +27,7 @@ from authsvc.model import State
 from authsvc.signing.scope import holds_region
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from authsvc.model import Credential
     from authsvc.signing import Claim, Scope
@@ -41,6 +42,10 @@ class Expectation:
 
 
 ANYTHING = Expectation()
+DIGESTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"cloudstack": frozenset({"HmacSHA1", "HmacSHA512"}), "sigv2": frozenset({"HmacSHA256"})}
+)
+"""Those in use where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ class Policy:
     Attributes:
         schemes: Scheme names in use.
         timeless: Schemes whose signatures may carry no time.
-        algorithms: Digests in use, for schemes that leave a choice.
+        algorithms: Digests in use by scheme name, for schemes that leave a choice.
         clock_skew: Seconds a signing time may lie on either side of ours.
         presign_lifetime: Longest life of a presigned request, seconds.
         expires_within: Furthest a CloudStack ``expires`` may lie ahead, seconds; None as CloudStack's default
@@ -63,7 +68,7 @@ class Policy:
 
     schemes: frozenset[str]
     timeless: frozenset[str] = frozenset()
-    algorithms: frozenset[str] = frozenset({"HmacSHA1", "HmacSHA256", "HmacSHA512"})
+    algorithms: Mapping[str, frozenset[str]] = field(default_factory=lambda: DIGESTS)
     clock_skew: float = 900.0
     presign_lifetime: float = 604800.0
     expires_within: float | None = None
@@ -79,7 +84,7 @@ class Policy:
         """
         if claim.scheme not in self.schemes:
             raise SchemeRefused
-        if claim.algorithm is not None and claim.algorithm not in self.algorithms:
+        if claim.algorithm is not None and claim.algorithm not in self.algorithms.get(claim.scheme, ()):
             raise SchemeRefused(f"{claim.algorithm} is not accepted here")
         self._check_time(claim, now)
         self._check_scope(claim, expect)
@@ -122,7 +127,7 @@ class Policy:
             raise NotYetValid(server_time=timestamp(now))
         if now > expires_at:
             raise Expired(expires=timestamp(expires_at), server_time=timestamp(now))
-        longest = self.presign_lifetime if claim.presigned else self.expires_within
+        longest = self.expires_within if claim.scheme == "cloudstack" else self.presign_lifetime
         start = now if claim.signed_at is None else claim.signed_at
         if longest is not None and expires_at - start > longest:
             raise LifetimeTooLong(max_seconds=int(longest))

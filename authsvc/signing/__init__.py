@@ -34,6 +34,7 @@ __all__ = [
     "read",
 ]
 
+_NEVER_IN_A_HEADER = frozenset({"sigv2"})
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -84,5 +85,5 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
 
 def _refuse_foreign_authorization(request: SignedRequest, claim: Claim) -> None:
     """Identity comes from the credential that verified; a second one beside it is refused, not ignored."""
-    if claim.presigned and "authorization" in request.fields:
+    if "authorization" in request.fields and (claim.presigned or claim.scheme in _NEVER_IN_A_HEADER):
         raise MultipleMechanisms

@@ -6,6 +6,9 @@ import re
 from datetime import UTC, date, datetime
 
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T([01]\d|2[0-3])([0-5]\d)([0-5]\d)Z", re.ASCII)
+_EXTENDED = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?Z?", re.ASCII
+)
 _HTTP = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d{1,2}) "
     r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
@@ -25,6 +28,20 @@ def parse_basic(text: str) -> float | None:
         return None
     year, month, day, hour, minute, second = match.groups()
     return _seconds(int(year), int(month), int(day), int(hour) * 3600 + int(minute) * 60 + int(second))
+
+
+def parse_extended(text: str) -> float | None:
+    """Read ``YYYY-MM-DDTHH:MM:SS[.fraction][Z]`` (ISO 8601 extended) as Unix seconds, None if it is not that.
+
+    Without a zone it is UTC: so AWS's own example of Signature Version 2 has it.
+    """
+    match = _EXTENDED.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction = match.groups()
+    clock = int(hour) * 3600 + int(minute) * 60 + int(second)
+    seconds = _seconds(int(year), int(month), int(day), clock)
+    return seconds if seconds is None or not fraction else seconds + float(f"0.{fraction}")
 
 
 def parse_http(text: str) -> float | None:

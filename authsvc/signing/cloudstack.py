@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 from authsvc.errors import DuplicateParameter, Malformed, MalformedParameters, SignatureMismatch
 from authsvc.model import AccessKey
-from authsvc.signing import expiry
+from authsvc.signing import expiry, form
 from authsvc.signing.claim import Claim
-from authsvc.signing.encoding import decode, require_same
+from authsvc.signing.encoding import require_same
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from authsvc.model import Secret
     from authsvc.signing.claim import SchemeName
-    from authsvc.signing.request import QueryPair, SignedRequest
+    from authsvc.signing.request import SignedRequest
 
 __all__ = [
     "ALGORITHMS",
@@ -37,10 +37,7 @@ __all__ = [
 ALGORITHMS: Final = frozenset({"HmacSHA1", "HmacSHA512"})
 _DIGESTS: Final = MappingProxyType({"HmacSHA1": "sha1", "HmacSHA512": "sha512"})
 _BY_LENGTH: Final = MappingProxyType({20: "HmacSHA1", 64: "HmacSHA512"})
-_FORM: Final = "application/x-www-form-urlencoded"
-_CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.ASCII | re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\[\]-]+", re.ASCII)
-_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LONGEST_KEY: Final = 256
 _CONFIDENTIAL: Final = re.compile(
     r"password|passphrase|secret|privatekey|token|sessionkey|userdata|credential", re.ASCII
@@ -82,8 +79,8 @@ def parameters(request: SignedRequest) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     seen: set[str] = set()
-    for encoded_name, encoded_value in _pairs(request):
-        name, value = _decoded(encoded_name), _decoded(encoded_value or "")
+    for encoded_name, encoded_value in form.pairs(request):
+        name, value = form.decoded(encoded_name), form.decoded(encoded_value or "")
         if not _NAME.fullmatch(name):
             raise MalformedParameters("a parameter's name holds more than letters, digits and _ . - [ ]")
         folded = name.lower()
@@ -128,10 +125,10 @@ class CloudStack:
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether query or form hold a signature and an API key, and no mark of an AWS scheme."""
-        text = f"{request.query or ''}&{(_form(request) or b'').decode('latin-1')}"
-        if "%" not in text and "apikey" not in text.lower():
+        text = form.encoded_text(request)
+        if not text or ("%" not in text and "apikey" not in text.lower()):
             return False
-        names = {decode(part.partition("=")[0]) or "" for part in text.split("&")}
+        names = form.names_in(text)
         if not names.isdisjoint({"AWSAccessKeyId", "X-Amz-Algorithm"}):
             return False
         return {"signature", "apikey"} <= {name.lower() for name in names}
@@ -198,48 +195,6 @@ class CloudStack:
         if base64.b64encode(decoded).decode() != presented:
             raise MalformedParameters("the signature is not Base64 in its one canonical form")
         return algorithm
-
-
-def _form(request: SignedRequest) -> bytes | None:
-    """Return the body where it is a form."""
-    if not request.body:
-        return None
-    types = request.fields.get("content-type", [])
-    is_form = any(one.partition(";")[0].strip(" \t").lower() == _FORM for one in types)
-    return request.body if is_form else None
-
-
-def _pairs(request: SignedRequest) -> Iterator[QueryPair]:
-    if request.query is not None and not request.query.isascii():
-        raise MalformedParameters("the query holds characters that have to be percent-encoded")
-    yield from request.query_pairs()
-    form = _form(request)
-    if form is None:
-        return
-    if request.method != "POST":
-        # A server reads no form from any other method: parameters moved there would be signed and not obeyed.
-        raise MalformedParameters("a form is sent with POST")
-    charsets = _CHARSET.findall(request.header("content-type") or "")
-    if not {charset.lower() for charset in charsets} <= {"utf-8", "utf8"}:
-        raise MalformedParameters("the form's charset must be UTF-8")
-    try:
-        yield from _split(form.decode())
-    except UnicodeDecodeError:
-        raise MalformedParameters("the form is not UTF-8") from None
-
-
-def _split(text: str) -> Iterator[QueryPair]:
-    for part in text.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            yield name, value
-
-
-def _decoded(encoded: str) -> str:
-    text = None if _BROKEN_ESCAPE.search(encoded) else decode(encoded)
-    if text is None:
-        raise MalformedParameters("a parameter holds a broken escape, or one that is not UTF-8")
-    return text
 
 
 def _access_key(reserved: Mapping[str, str]) -> AccessKey:

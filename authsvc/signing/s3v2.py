@@ -23,6 +23,7 @@ from authsvc.signing.amzheaders import conceal, is_alias
 from authsvc.signing.claim import Claim
 from authsvc.signing.encoding import recode, require_same
 from authsvc.signing.resource import PARAMETERS, SUB_RESOURCES, canonical_resources, split_query
+from authsvc.signing.sigv2 import is_query_api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ class S3V2:
         if _in_header(request):
             return True
         names = _names(request)
-        return "AWSAccessKeyId" in names and "SignatureVersion" not in names
+        return "AWSAccessKeyId" in names and not is_query_api(names)
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the request apart.

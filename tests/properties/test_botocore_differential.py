@@ -10,6 +10,7 @@ from botocore.auth import (
     HmacV1QueryAuth,
     S3SigV4Auth,
     S3SigV4QueryAuth,
+    SigV2Auth,
     SigV4Auth,
     SigV4QueryAuth,
 )
@@ -32,6 +33,7 @@ from authsvc.errors import SignatureMismatch
 from authsvc.model import AccessKey, Secret
 from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A, public_key
 
@@ -39,7 +41,7 @@ ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SECRET = Secret(SECRET_KEY)
 ENDPOINT = "http://s3.example.com:9000"
-V4, V4A, V2 = SigV4(), SigV4A(), S3V2()
+V4, V4A, V2, QUERY = SigV4(), SigV4A(), S3V2(), SigV2()
 
 CHARACTERS = st.one_of(
     st.sampled_from(list(" /.~+%=&?;:@!$'()*,[]{}|\\^`\"<>#_-")),
@@ -231,6 +233,29 @@ def test_v2_bucket_in_the_host():
     HmacV1Auth(credentials()).add_auth(request)
     headers = (("Host", "bucket.s3.example.com"), *request.headers.items())
     prove(V2, SignedRequest(method="GET", target="/", headers=headers, bucket="bucket"))
+
+
+@given(
+    method=st.sampled_from(["GET", "POST"]), parameters=st.dictionaries(TEXTS.filter(bool), TEXTS, max_size=4)
+)
+def test_query_api(method, parameters):
+    """The Query protocol's signer: parameters in the query or in a form, as botocore puts them on the wire."""
+    kind = "data" if method == "POST" else "params"
+    request = AWSRequest(method=method, url=f"{ENDPOINT}/services/Cloud", **{kind: dict(parameters)})
+    SigV2Auth(credentials("a/token+==")).add_auth(request)
+    prepared = request.prepare()
+    parts = urlsplit(prepared.url)
+    sent = SignedRequest(
+        method=method,
+        target=f"{parts.path}?{parts.query}" if parts.query else parts.path,
+        headers=(
+            ("Host", parts.netloc),
+            ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
+        ),
+        body=prepared.body.encode() if prepared.body else None,
+    )
+    claim = prove(QUERY, sent)
+    assert claim.token == "a/token+=="
 
 
 TOKENS = [

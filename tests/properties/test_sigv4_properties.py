@@ -1,4 +1,4 @@
-"""Whatever comes in, V4 and V2 read it or say Malformed; whatever was signed, nothing else passes for it."""
+"""Whatever comes in, each AWS scheme reads it or says Malformed; whatever was signed, nothing else passes for it."""
 
 import dataclasses
 import re
@@ -11,12 +11,13 @@ from authsvc.errors import Malformed, SignatureMismatch
 from authsvc.model import Secret
 from authsvc.signing import Claim, SignedRequest, prove, read
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
-from tests.signers import SECRET_KEY, STAMP, v2_header, v4_header, v4_presigned
+from tests.signers import SECRET_KEY, STAMP, query_api, v2_header, v4_header, v4_presigned
 
 SECRET = Secret(SECRET_KEY)
-V4, V2 = SigV4(), S3V2()
-SCHEMES = (V4, V2)
+V4, V2, QUERY = SigV4(), S3V2(), SigV2()
+SCHEMES = (V4, V2, QUERY)
 DATE = "Tue, 27 Mar 2007 19:36:42 +0000"
 
 GARBAGE = st.one_of(
@@ -130,6 +131,14 @@ V4_QUERY = query_of(
     X_Amz_Signature=SHA256,
 )
 V2_QUERY = query_of(AWSAccessKeyId="AKID", Expires="1175139620", Signature="c2ln")
+QUERY_API = query_of(
+    Action="X",
+    AWSAccessKeyId="AKID",
+    SignatureVersion="2",
+    SignatureMethod="HmacSHA256",
+    Timestamp="2013-05-24T00:00:00Z",
+    Signature="c2ln",
+)
 PLAIN_QUERY = st.one_of(st.just(""), query_of(acl="", k="v"))
 
 
@@ -159,6 +168,7 @@ SHAPES = st.one_of(
     st.tuples(PLAIN_QUERY, V2_HEADERS),
     st.tuples(V4_QUERY, QUERY_HEADERS),
     st.tuples(V2_QUERY, QUERY_HEADERS),
+    st.tuples(QUERY_API, QUERY_HEADERS),
 )
 REQUESTS_OF_ANY_KIND = st.builds(
     lambda method, path, shape, body: made(method, path, *shape, body),
@@ -253,6 +263,18 @@ def test_what_was_presigned_is_proven(method, key, query, headers, service):
     V4.prove(V4.read(request), SECRET)
 
 
+PARAMETERS = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6).map(lambda name: f"P{name}"),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    max_size=4,
+)
+
+
+@given(st.sampled_from(["GET", "POST", "HEAD"]), KEYS, PARAMETERS, st.sampled_from(["sha1", "sha256"]))
+def test_what_was_signed_for_a_query_api_is_proven(method, path, parameters, digest):
+    QUERY.prove(QUERY.read(query_api(method, path, digest=digest, **parameters)), SECRET)
+
+
 def passes(request):
     claim = outcome(read, SCHEMES, request)
     return isinstance(claim, Claim) and outcome(prove, SCHEMES, claim, SECRET) is None
@@ -293,11 +315,15 @@ V2_SIGNED = v2_header(
     V2_TEXT,
     headers=(("Date", DATE), ("Content-Type", "text/plain"), ("X-Amz-Meta-A", "some value")),
 )
+QUERY_SIGNED = query_api(**{"Filter.1.Name": "a b", "Filter.1.Value": "~é"})
+FORM_SIGNED = query_api("POST", "/services/Cloud", **{"Filter.1.Name": "a b"})
 REQUESTS = st.sampled_from([SIGNED, PRESIGNED, V2_SIGNED])
 
 
 def test_the_requests_that_are_tampered_with_below_are_good():
     assert all(passes(request) for request in (SIGNED, PRESIGNED, GENERIC, V2_SIGNED))
+    assert passes(QUERY_SIGNED)
+    assert passes(FORM_SIGNED)
 
 
 @given(st.sampled_from([SIGNED, PRESIGNED]), PLACES, BITS)
@@ -320,6 +346,20 @@ def test_any_bit_of_a_target_of_v2(place, bit):
     assume(other is not None)
     assume(meaning(other.target) != meaning(V2_SIGNED.target))
     assert not passes(other)
+
+
+@given(PLACES, BITS)
+def test_any_bit_of_a_target_of_a_query_api(place, bit):
+    other = changed(QUERY_SIGNED, target=flipped(QUERY_SIGNED.target, place, bit))
+    assume(other is not None and meaning(other.target) != meaning(QUERY_SIGNED.target))
+    assert not passes(other)
+
+
+@given(PLACES, BITS)
+def test_any_bit_of_a_form_of_a_query_api(place, bit):
+    body = flipped(FORM_SIGNED.body.decode(), place, bit)
+    assume(meaning(f"/?{body}") != meaning(f"/?{FORM_SIGNED.body.decode()}"))
+    assert not passes(dataclasses.replace(FORM_SIGNED, body=body.encode()))
 
 
 @given(REQUESTS, PLACES, BITS)

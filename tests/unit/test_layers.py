@@ -63,6 +63,7 @@ REVEALERS = {
     "service/explain.py",  # tries the usual causes
     "signing/cloudstack.py",
     "signing/s3v2.py",
+    "signing/sigv2.py",
     "signing/sigv4.py",
     "signing/sigv4a.py",
     "wiring.py",  # cache keys

@@ -22,7 +22,7 @@ from authsvc.service.policy import Expectation, Policy, check_body, problem, tim
 from authsvc.signing import Claim, Scope
 
 NOW = 1_800_000_000.0
-ALL = Policy(schemes=frozenset({"cloudstack", "sigv4", "s3v2"}))
+ALL = Policy(schemes=frozenset({"cloudstack", "sigv4", "s3v2", "sigv2"}))
 
 
 def claim(**changes):
@@ -127,9 +127,17 @@ def test_schemes_and_digests_that_are_off_are_refused():
     with pytest.raises(errors.SchemeRefused):
         Policy(schemes=frozenset({"sigv4"})).admit(claim(scheme="s3v2", scope=None), now=NOW)
     with pytest.raises(errors.SchemeRefused):
-        dataclasses.replace(ALL, algorithms=frozenset({"HmacSHA512"})).admit(
-            claim(algorithm="HmacSHA1"), now=NOW
+        dataclasses.replace(ALL, algorithms={"cloudstack": frozenset({"HmacSHA512"})}).admit(
+            claim(scheme="cloudstack", algorithm="HmacSHA1"), now=NOW
         )
+
+
+def test_the_older_digest_of_a_query_api_is_off_unless_somebody_turns_it_on():
+    signed = claim(scheme="sigv2", algorithm="HmacSHA1", scope=None)
+    with pytest.raises(errors.SchemeRefused, match="HmacSHA1"):
+        ALL.admit(signed, now=NOW)
+    either = frozenset({"HmacSHA1", "HmacSHA256"})
+    dataclasses.replace(ALL, algorithms={"sigv2": either}).admit(signed, now=NOW)
 
 
 @pytest.mark.parametrize(
