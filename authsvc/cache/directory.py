@@ -118,9 +118,11 @@ class CachedDirectory:
         Raises:
             SharedCacheUnavailable: The others could not be told.
         """
-        record = Record(kind="forgotten", as_of=self._clock.now())
+        known = self._local.get(access_key)
+        # Another process's clock may be ahead of ours; what it read is to be forgotten as well.
+        as_of = max(self._clock.now(), 0.0 if known is None else known.as_of)
+        record = Record(kind="forgotten", as_of=as_of)
         self._local.put(access_key, record)
-        self._local.forget(access_key)
         if self._shared is not None:
             await self._share(self._shared, access_key, record)
 

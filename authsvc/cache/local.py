@@ -72,7 +72,3 @@ class LocalCache:
         """Return for how many seconds the key has been known to be nobody's, None if it has not."""
         absent = self._unknown.get(access_key)
         return None if absent is None else self._clock.monotonic() - absent[0]
-
-    def forget(self, access_key: AccessKey) -> None:
-        """Drop what is known of a key that is nobody's; a known one is forgotten by a record."""
-        self._unknown.pop(access_key, None)

@@ -12,6 +12,10 @@ import pytest
 from sqlalchemy import event
 
 from authsvc import errors
+from authsvc.cache.directory import CachedDirectory, Shared
+from authsvc.cache.local import LocalCache
+from authsvc.cache.seal import Sealer
+from authsvc.cache.shared import MemorySharedCache
 from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.engine import open_engine
 from authsvc.directory.memory import MemoryDirectory
@@ -52,6 +56,20 @@ class MemoryWorld:
     @asynccontextmanager
     async def open(self):
         yield self.directory
+
+
+class CachedWorld(MemoryWorld):
+    """The twin behind the cache, which is a directory too."""
+
+    @asynccontextmanager
+    async def open(self):
+        clock = SystemClock()
+        shared = Shared(cache=MemorySharedCache(clock), sealer=Sealer([bytes(32)]))
+        cached = CachedDirectory(self.directory, local=LocalCache(clock), shared=shared, clock=clock)
+        try:
+            yield cached
+        finally:
+            await cached.close()
 
 
 class SQLWorld:
@@ -145,10 +163,13 @@ def sql_world(request):
     return request.getfixturevalue(f"{kind}_world")(version)
 
 
-@pytest.fixture(params=[("memory", None), *SQL], ids=named)
+TWINS = {"memory": MemoryWorld, "cached": CachedWorld}
+
+
+@pytest.fixture(params=[*((twin, None) for twin in TWINS), *SQL], ids=named)
 def world(request):
     kind, version = request.param
-    return MemoryWorld() if kind == "memory" else request.getfixturevalue(f"{kind}_world")(version)
+    return TWINS[kind]() if kind in TWINS else request.getfixturevalue(f"{kind}_world")(version)
 
 
 def over(*versions):

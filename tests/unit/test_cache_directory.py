@@ -1,0 +1,474 @@
+"""The cache in front of a directory, by a clock that moves when told: what it remembers, and what it never does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from authsvc.cache.directory import CLOCKS_APART, CachedDirectory, Shared
+from authsvc.cache.local import LocalCache
+from authsvc.cache.record import Record, write
+from authsvc.cache.seal import Sealer
+from authsvc.cache.shared import MemorySharedCache
+from authsvc.directory.memory import MemoryDirectory
+from authsvc.errors import DirectoryUnavailable, SecretUnreadable, SharedCacheUnavailable, Unavailable
+from authsvc.model import AccessKey, State
+from tests.people import ACCESS_KEY, NOW, StoppedClock, alice
+
+FRESH, STALE = 2.0, 300.0
+NOBODYS = AccessKey("nobody's")
+
+
+class World:
+    """A region: one origin, one Redis, and as many processes as are asked for."""
+
+    def __init__(self):
+        self.clock = StoppedClock()
+        self.origin = MemoryDirectory(self.clock, [alice()])
+        self.redis = MemorySharedCache(self.clock)
+        self.sealer = Sealer([bytes(32)])
+        self.opened = []
+        self.here = self.process()
+
+    def process(self, *, shared=True, origin=None, **options):
+        made = CachedDirectory(
+            origin or self.origin,
+            local=LocalCache(
+                self.clock, known=options.pop("known", 100), unknown=options.pop("unknown", 100)
+            ),
+            shared=Shared(cache=self.redis, sealer=self.sealer) if shared else None,
+            clock=self.clock,
+            fresh_for=options.pop("fresh_for", FRESH),
+            max_stale=options.pop("max_stale", STALE),
+            **options,
+        )
+        self.opened.append(made)
+        return made
+
+    async def source(self, directory=None, key=ACCESS_KEY, **options):
+        """Find, and say where the answer came from; None where there was nobody."""
+        found = await (directory or self.here).find(key, **options)
+        await written()
+        return None if found is None else found.freshness.source
+
+    def poison(self, sealed, key=ACCESS_KEY):
+        (name,) = self.sealer.names(key)
+        self.redis.records[name] = (self.clock.monotonic() + 1000, sealed)
+
+    def stored(self, key=ACCESS_KEY):
+        (name,) = self.sealer.names(key)
+        return self.redis.records[name]
+
+
+async def written():
+    """Let writes to the shared cache happen."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def world():
+    made = World()
+    yield made
+    for directory in made.opened:
+        await directory.close()
+
+
+# --- freshness ------------------------------------------------------------------------------------------------
+
+
+async def test_a_record_answers_from_memory_while_it_is_fresh(world):
+    assert await world.source() == "database"
+    world.clock.advance(FRESH)
+    assert await world.source() == "memory"
+    assert world.origin.asked == 1
+
+
+async def test_a_record_no_longer_fresh_is_asked_for_again(world):
+    await world.source()
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source() == "database"
+
+
+async def test_a_switched_off_user_is_seen_as_soon_as_the_record_is_no_longer_fresh(world):
+    await world.source()
+    world.origin.put(alice(user={"state": State.DISABLED}))
+    world.clock.advance(FRESH + 0.01)
+    found = await world.here.find(ACCESS_KEY)
+    assert found.principal.user.state is State.DISABLED
+
+
+async def test_who_demands_less_age_gets_it(world):
+    await world.source()
+    world.clock.advance(1.5)
+    assert await world.source(max_age=1.0) == "database"
+    assert await world.source(max_age=1.0) == "memory"
+
+
+async def test_a_step_of_the_wall_clock_neither_ages_nor_renews(world):
+    await world.source()
+    world.clock.wall += 86400
+    assert await world.source() == "memory"
+    world.clock.wall -= 2 * 86400
+    world.clock.steady += FRESH + 0.01
+    assert await world.source() == "database"
+
+
+async def test_as_of_is_when_the_directory_said_so(world):
+    await world.source()
+    world.clock.advance(1.0)
+    found = await world.here.find(ACCESS_KEY)
+    assert found.freshness.as_of == NOW
+
+
+# --- nobody's keys --------------------------------------------------------------------------------------------
+
+
+async def test_nobodys_key_is_remembered_for_the_fresh_time_only(world):
+    assert await world.source(key=NOBODYS) is None
+    world.clock.advance(FRESH)
+    assert await world.source(key=NOBODYS) is None
+    assert world.origin.asked == 1
+    world.origin.put(alice(access_key=NOBODYS))
+    world.clock.advance(0.01)
+    assert await world.source(key=NOBODYS) == "database"
+
+
+async def test_a_flood_of_random_keys_evicts_nobody(world):
+    await world.source()
+    for number in range(1000):
+        assert await world.here.find(AccessKey(f"random-{number}")) is None
+    assert await world.source() == "memory"
+    assert len(world.redis.records) == 1, "nor does it reach the shared cache"
+
+
+async def test_memory_is_bounded(world):
+    directory = world.process(known=10, shared=False)
+    for number in range(100):
+        world.origin.put(alice(access_key=f"k{number}"))
+        await directory.find(AccessKey(f"k{number}"))
+    assert len(directory._local) == 10
+
+
+# --- outages --------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_remembered_answers_while_the_origin_is_away_up_to_a_limit(world):
+    directory = world.process(shared=False)
+    await world.source(directory)
+    world.origin.down = True
+    world.clock.advance(STALE)
+    assert await world.source(directory) == "stale"
+    world.clock.advance(0.01)
+    with pytest.raises(DirectoryUnavailable):
+        await directory.find(ACCESS_KEY)
+
+
+async def test_strict_means_no_stale_answer_at_all(world):
+    directory = world.process(shared=False, max_stale=0.0)
+    await world.source(directory)
+    world.origin.down = True
+    world.clock.advance(FRESH + 0.01)
+    with pytest.raises(Unavailable):
+        await directory.find(ACCESS_KEY)
+
+
+async def test_a_demand_for_something_young_is_never_met_with_something_stale(world):
+    await world.source()
+    world.origin.down = True
+    world.clock.advance(1.5)
+    with pytest.raises(DirectoryUnavailable):
+        await world.here.find(ACCESS_KEY, max_age=1.0)
+
+
+async def test_a_key_never_seen_is_unavailable_and_not_unknown_while_the_origin_is_away(world):
+    world.origin.down = True
+    for _ in range(3):
+        with pytest.raises(DirectoryUnavailable):
+            await world.here.find(NOBODYS)
+
+
+async def test_an_answer_that_nobody_held_the_key_is_not_ridden_out(world):
+    assert await world.source(key=NOBODYS) is None
+    world.origin.down = True
+    world.clock.advance(FRESH + 0.01)
+    with pytest.raises(DirectoryUnavailable):
+        await world.here.find(NOBODYS)
+
+
+async def test_an_origin_that_hangs_costs_the_deadline_and_still_fills_the_cache(world):
+    origin = SlowDirectory(world.origin)
+    directory = world.process(origin=origin, shared=False, deadline=0.02)
+    with pytest.raises(DirectoryUnavailable):
+        await directory.find(ACCESS_KEY)
+    origin.answer.set()
+    await written()
+    assert await world.source(directory) == "memory"
+    assert origin.asked == 1
+
+
+async def test_two_thousand_at_once_are_one_question(world):
+    origin = SlowDirectory(world.origin)
+    directory = world.process(origin=origin, shared=False, deadline=5.0)
+    asking = [asyncio.ensure_future(directory.find(ACCESS_KEY)) for _ in range(2000)]
+    await written()
+    origin.answer.set()
+    found = await asyncio.gather(*asking)
+    assert {credential.access_key for credential in found} == {ACCESS_KEY}
+    assert origin.asked == 1
+
+
+async def test_a_secret_that_cannot_be_read_is_unavailable_and_not_remembered(world):
+    directory = world.process(origin=Failing(SecretUnreadable()), shared=False)
+    with pytest.raises(SecretUnreadable):
+        await directory.find(ACCESS_KEY)
+
+
+class SlowDirectory:
+    """The origin behind a network that lets answers through when told."""
+
+    def __init__(self, origin):
+        self.answer = asyncio.Event()
+        self.asked = 0
+        self._origin = origin
+
+    async def find(self, access_key, *, max_age=None):
+        self.asked += 1
+        await self.answer.wait()
+        return await self._origin.find(access_key)
+
+    async def ping(self):
+        pass
+
+
+class Failing:
+    """An origin that fails in one way."""
+
+    def __init__(self, error):
+        self._error = error
+
+    async def find(self, access_key, *, max_age=None):
+        raise self._error
+
+    async def ping(self):
+        raise self._error
+
+
+async def test_ping_asks_the_origin(world):
+    await world.here.ping()
+    world.origin.down = True
+    with pytest.raises(DirectoryUnavailable):
+        await world.here.ping()
+
+
+# --- tombstones -----------------------------------------------------------------------------------------------
+
+
+async def test_a_removed_key_stays_gone_though_an_older_record_turns_up(world):
+    await world.source()
+    older = world.stored()
+    world.origin.remove(ACCESS_KEY)
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source() is None
+    (name,) = world.sealer.names(ACCESS_KEY)
+    world.redis.records[name] = older
+    world.origin.down = True
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source() is None
+
+
+async def test_a_process_that_starts_during_an_outage_honours_the_tombstone(world):
+    await world.source()
+    world.origin.remove(ACCESS_KEY)
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source() is None
+    world.origin.down = True
+    assert await world.source(world.process()) is None
+
+
+async def test_a_key_seen_to_be_nobodys_stays_so_though_an_older_record_turns_up(world):
+    await world.source()
+    world.origin.remove(ACCESS_KEY)
+    world.clock.advance(FRESH + 0.01)
+    other = world.process()
+    world.redis.down = True
+    assert await world.source(other) is None
+    world.redis.down, world.origin.down = False, True
+    world.clock.advance(FRESH + 0.01)
+    with pytest.raises(DirectoryUnavailable):
+        await other.find(ACCESS_KEY)
+
+
+async def test_a_removed_key_that_comes_back_is_found(world):
+    await world.source()
+    world.origin.remove(ACCESS_KEY)
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source() is None
+    world.origin.put(alice())
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source() == "database"
+
+
+# --- the region's shared memory -------------------------------------------------------------------------------
+
+
+async def test_what_one_process_read_another_need_not(world):
+    await world.source()
+    assert await world.source(world.process()) == "redis"
+    assert world.origin.asked == 1
+
+
+async def test_a_shared_record_counts_as_older_by_what_clocks_may_differ(world):
+    await world.source()
+    world.clock.advance(FRESH - CLOCKS_APART + 0.01)
+    assert await world.source(world.process()) == "database"
+
+
+async def test_a_process_that_starts_during_an_outage_answers_for_whom_the_region_knows(world):
+    await world.source()
+    world.origin.down = True
+    world.clock.advance(FRESH + 60)
+    assert await world.source(world.process()) == "stale"
+    with pytest.raises(DirectoryUnavailable):
+        await world.process().find(NOBODYS)
+
+
+async def test_redis_gone_is_a_miss(world):
+    world.redis.down = True
+    assert await world.source() == "database"
+    assert world.here.rejects == {"unavailable": 1, "unwritten": 1}
+
+
+async def test_a_shared_record_does_not_outlive_its_key_pair(world):
+    world.origin.put(alice(key={"expires_at": NOW + 10}))
+    await world.source()
+    until, _ = world.stored()
+    assert until == world.clock.monotonic() + 10
+    world.origin.put(alice(key={"expires_at": NOW - 10}))
+    world.redis.records.clear()
+    world.clock.advance(FRESH + 0.01)
+    await world.source()
+    assert world.redis.records == {}
+
+
+# --- poison ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_record_from_the_future_is_none(world):
+    ahead = Record(kind="held", as_of=NOW + CLOCKS_APART + 0.1, credential=alice(secret="another"))
+    (name,) = world.sealer.names(ACCESS_KEY)
+    world.poison(world.sealer.seal(name, write(ahead)))
+    assert await world.source() == "database"
+    assert world.here.rejects["age"] == 1
+
+
+async def test_a_record_older_than_any_answer_may_be_is_none(world):
+    old = Record(kind="held", as_of=NOW - STALE - CLOCKS_APART - 0.1, credential=alice())
+    (name,) = world.sealer.names(ACCESS_KEY)
+    world.poison(world.sealer.seal(name, write(old)))
+    world.origin.down = True
+    with pytest.raises(DirectoryUnavailable):
+        await world.here.find(ACCESS_KEY)
+    assert world.here.rejects["age"] == 1
+
+
+async def test_a_record_about_another_key_is_none_whoever_sealed_it(world):
+    mallory = Record(kind="held", as_of=NOW, credential=alice(access_key="mallory"))
+    (name,) = world.sealer.names(ACCESS_KEY)
+    world.poison(world.sealer.seal(name, write(mallory)))
+    assert await world.source() == "database"
+    assert world.here.rejects["key"] == 1
+
+
+async def test_a_record_of_another_layout_is_none(world):
+    written_ = write(Record(kind="held", as_of=NOW, credential=alice())).replace(b'"layout":1', b'"layout":9')
+    (name,) = world.sealer.names(ACCESS_KEY)
+    world.poison(world.sealer.seal(name, written_))
+    assert await world.source() == "database"
+    assert world.here.rejects["layout"] == 1
+
+
+async def test_records_of_two_users_swapped_are_none(world):
+    world.origin.put(alice(access_key="mallory", secret="mallory's"))
+    await world.source()
+    await world.source(key=AccessKey("mallory"))
+    world.poison(world.stored(AccessKey("mallory"))[1])
+    other = world.process()
+    found = await other.find(ACCESS_KEY)
+    assert found.access_key == ACCESS_KEY
+    assert other.rejects["seal"] == 1
+
+
+async def test_ten_thousand_poisoned_records_are_ten_thousand_misses(world):
+    """Bits flipped, bytes cut, bytes added, and noise: each is a miss, is counted, and opens nothing."""
+    await world.source()
+    _, good = world.stored()
+    for number in range(10_000):
+        kind = number % 4
+        if kind == 0:
+            bit = number // 4 % (len(good) * 8)
+            bad = bytearray(good)
+            bad[bit // 8] ^= 1 << bit % 8
+        elif kind == 1:
+            bad = good[: number // 4 % len(good)]
+        elif kind == 2:
+            bad = good + os.urandom(1 + number % 9)
+        else:
+            bad = os.urandom(1 + number % 999)
+        assert world.here._opened(ACCESS_KEY, world.sealer.names(ACCESS_KEY)[0], bytes(bad)) is None
+    assert world.here.rejects["seal"] == 10_000
+
+
+# --- forgetting -----------------------------------------------------------------------------------------------
+
+
+async def test_a_forgotten_key_is_asked_for_again_everywhere(world):
+    other = world.process()
+    await world.source()
+    assert await world.source(other) == "redis"
+    world.clock.advance(0.1)
+    await world.here.forget(ACCESS_KEY)
+    assert await world.source() == "database"
+    world.clock.advance(0.1)
+    await world.here.forget(ACCESS_KEY)
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source(other) == "database"
+
+
+async def test_a_forgotten_key_is_not_answered_for_during_an_outage(world):
+    await world.source()
+    world.clock.advance(0.1)
+    await world.here.forget(ACCESS_KEY)
+    world.origin.down = True
+    with pytest.raises(DirectoryUnavailable):
+        await world.here.find(ACCESS_KEY)
+    with pytest.raises(DirectoryUnavailable):
+        await world.process().find(ACCESS_KEY)
+
+
+async def test_a_record_from_a_clock_ahead_is_forgotten_too(world):
+    ahead = Record(kind="held", as_of=NOW + CLOCKS_APART - 0.1, credential=alice())
+    (name,) = world.sealer.names(ACCESS_KEY)
+    world.poison(world.sealer.seal(name, write(ahead)))
+    assert await world.source() == "redis"
+    await world.here.forget(ACCESS_KEY)
+    world.origin.down = True
+    for directory in (world.here, world.process()):
+        with pytest.raises(DirectoryUnavailable):
+            await directory.find(ACCESS_KEY)
+
+
+async def test_that_the_others_could_not_be_told_to_forget_is_told(world):
+    world.redis.down = True
+    with pytest.raises(SharedCacheUnavailable):
+        await world.here.forget(ACCESS_KEY)
+
+
+async def test_nobodys_key_is_forgotten_too(world):
+    assert await world.source(key=NOBODYS) is None
+    world.origin.put(alice(access_key=NOBODYS))
+    world.clock.advance(0.1)
+    await world.here.forget(NOBODYS)
+    assert await world.source(key=NOBODYS) == "database"
