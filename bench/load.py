@@ -1,12 +1,17 @@
-"""A closed-loop load of one prepared HTTP/1.1 request, and the CPU a process spent on answering it."""
+"""Load on a server, from prepared HTTP/1.1 requests, and the CPU its processes spent on answering it."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -35,48 +40,109 @@ class Figures:
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * share))] * 1e3
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return user plus system time of a process so far."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A server under load: its port, and the process whose CPU counts, with all its children."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return user plus system time of all its processes so far."""
+        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
+
+    def resident_mib(self) -> float:
+        """Return the resident memory of all its processes in MiB."""
+        return sum(_resident_mib(pid) for pid in _family(self.pid))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _family(int(child))
+
+
+def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def resident_mib(pid: int) -> float:
-    """Return a process's resident memory in MiB."""
+def _resident_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise LookupError(pid)
 
 
-async def load(
-    port: int, request: bytes, *, pid: int, requests: int, connections: int, expect: bytes = b"200"
-) -> Figures:
-    """Send the request so many times over so many connections; every answer must have the status expected."""
-    share = requests // connections
+async def closed(site: Site, requests: Sequence[bytes], *, count: int, connections: int) -> Figures:
+    """Send so many requests, each connection its next one when it has its answer; any status but 200 is an error."""
+    share = count // connections
     latencies: list[float] = []
+    supply = itertools.cycle(requests)
 
     async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
         for _ in range(share):
             began = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if head[9:12] != expect:
-                raise RuntimeError(f"answered {head[:40]!r}")
-            await reader.readexactly(_length(head))
+            await _exchange(reader, writer, next(supply))
             latencies.append(time.perf_counter() - began)
         writer.close()
         await writer.wait_closed()
 
-    cpu, began = cpu_seconds(pid), time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(connections)))
+    return await _measured(site, latencies, (one() for _ in range(connections)))
+
+
+async def opened(
+    site: Site, requests: Sequence[bytes], *, rate: float, seconds: float, connections: int
+) -> Figures:
+    """Send at a fixed rate whatever comes back; a latency counts from when its request was due, not from when it left."""
+    latencies: list[float] = []
+    supply = itertools.cycle(requests)
+    due = iter(range(int(rate * seconds)))
+    start = time.perf_counter() + 0.1
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        for number in due:
+            when = start + number / rate
+            await asyncio.sleep(when - time.perf_counter())
+            await _exchange(reader, writer, next(supply))
+            latencies.append(time.perf_counter() - when)
+        writer.close()
+        await writer.wait_closed()
+
+    return await _measured(site, latencies, (one() for _ in range(connections)))
+
+
+async def _measured(site: Site, latencies: list[float], clients: Iterable[object]) -> Figures:
+    cpu, began = site.cpu_seconds(), time.perf_counter()
+    await asyncio.gather(*clients)
+    seconds = time.perf_counter() - began
     return Figures(
-        requests=share * connections,
-        seconds=time.perf_counter() - began,
-        cpu=cpu_seconds(pid) - cpu,
+        requests=len(latencies),
+        seconds=seconds,
+        cpu=site.cpu_seconds() - cpu,
         latencies=sorted(latencies),
     )
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    body = await reader.readexactly(_length(head))
+    if head[9:12] != b"200":
+        raise RuntimeError(f"answered {head[:40]!r} {body[:300]!r}")
+    return body
+
+
+async def answer(site: Site, request: bytes) -> bytes:
+    """Send one request and return the answer's body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    body = await _exchange(reader, writer, request)
+    writer.close()
+    await writer.wait_closed()
+    return body
 
 
 def _length(head: bytes) -> int:
@@ -86,9 +152,11 @@ def _length(head: bytes) -> int:
     raise RuntimeError("an answer without Content-Length")
 
 
-def post(path: str, body: bytes, **headers: str) -> bytes:
-    """Spell a POST with a JSON body."""
-    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    lines.append(f"Content-Length: {len(body)}")
+def spell(method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bytes:
+    """Write a request as it goes over the wire; the Host is added unless it is given."""
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    if not any(line[:5].lower() == "host:" for line in lines):
+        lines.append("Host: 127.0.0.1")
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

@@ -147,6 +147,12 @@ class Authsvc:
         self.url, self.ops = self._started["faces"], self._started["ops"]
         return self
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def _has_started(self) -> Any:
         assert self._process is not None
         assert self._process.poll() is None, f"authsvc ended at once: {self.stderr.read_text()}"
