@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +18,7 @@ from authsvc.model import (
     Freshness,
     KeyPair,
     Principal,
+    PublicKey,
     Role,
     Secret,
     State,
@@ -23,10 +26,15 @@ from authsvc.model import (
 )
 
 if TYPE_CHECKING:
-    from authsvc.model import Source
+    from authsvc.model import Source, Verifier
 
-LAYOUT = 1
-"""Raised with every change of what is written; another number is not read, so versions can share a Redis."""
+_FIELDS = {
+    kind: tuple(field.name for field in dataclasses.fields(kind))
+    for kind in (User, Account, Role, Domain, KeyPair)
+}
+LAYOUT = zlib.crc32(repr(["2", *_FIELDS.values()]).encode())
+"""Values are written without their names, so a record of other names, or in another order, is not read: versions
+can share a Redis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +51,16 @@ class Record:
 
 
 def write(record: Record) -> bytes:
-    """Write a record down, secret included: the result has to be sealed before it goes anywhere."""
-    document: dict[str, Any] = {"layout": LAYOUT, "kind": record.kind, "as_of": record.as_of}
+    """Write a record down, secret included: the result has to be sealed before it goes anywhere.
+
+    ::
+
+        [layout, kind, as_of, held or null]
+        held       [access key, secret key, public key in hex, ambiguous, user, account, role or null, domain, key pair]
+    """
     credential = record.credential
-    if credential is not None:
-        document |= {
-            "access_key": credential.access_key,
-            "secret": credential.secret.reveal(),
-            "principal": credential.principal,
-            "ambiguous": credential.ambiguous,
-        }
-    return orjson.dumps(document)
+    held = None if credential is None else _held(credential)
+    return orjson.dumps([LAYOUT, record.kind, record.as_of, held])
 
 
 def read(written: bytes, *, source: Source) -> Record:
@@ -63,38 +70,61 @@ def read(written: bytes, *, source: Source) -> Record:
         ValueError: It is not one of this layout.
     """
     try:
-        document = orjson.loads(written)
-        if document["layout"] != LAYOUT:
+        layout, kind, as_of, held = orjson.loads(written)
+        if layout != LAYOUT:
             raise ValueError("another layout")
-        kind, as_of = document["kind"], float(document["as_of"])
         if kind not in ("held", "gone", "forgotten"):
             raise ValueError("an unknown kind")
-        credential = _credential(document, as_of, source) if kind == "held" else None
-    except (KeyError, TypeError, AttributeError) as error:
+        as_of = float(as_of)
+        credential = _credential(held, Freshness(as_of=as_of, source=source)) if kind == "held" else None
+    except (TypeError, AttributeError) as error:
         raise ValueError("not a record") from error
     return Record(kind=kind, as_of=as_of, credential=credential)
 
 
-def _credential(document: dict[str, Any], as_of: float, source: Source) -> Credential:
-    principal = document["principal"]
-    user, account = principal["user"], principal["account"]
-    role = account.pop("role")
-    return Credential(
-        access_key=AccessKey(document["access_key"]),
-        verifier=Secret(document["secret"]),
-        principal=Principal(
-            user=User(**user | {"state": State(user["state"])}),
-            account=Account(
-                **account
-                | {
-                    "type": AccountType(account["type"]),
-                    "state": State(account["state"]),
-                    "role": None if role is None else Role(**role),
-                }
-            ),
-            domain=Domain(**principal["domain"]),
-            key=KeyPair(**principal["key"]),
+def _held(credential: Credential) -> list[Any]:
+    who, verifier = credential.principal, credential.verifier
+    public = isinstance(verifier, PublicKey)
+    return [
+        credential.access_key,
+        None if public else credential.secret.reveal(),
+        verifier.point.hex() if isinstance(verifier, PublicKey) else None,
+        credential.ambiguous,
+        _values(who.user),
+        _values(dataclasses.replace(who.account, role=None)),
+        None if who.account.role is None else _values(who.account.role),
+        _values(who.domain),
+        _values(who.key),
+    ]
+
+
+def _credential(held: list[Any], freshness: Freshness) -> Credential:
+    access_key, secret, public_key, ambiguous, user, account, role, domain, key = held
+    verifier: Verifier = Secret(secret) if public_key is None else PublicKey(bytes.fromhex(public_key))
+    principal = Principal(
+        user=_made(User, user, state=State),
+        account=_made(
+            Account, account, type=AccountType, state=State, role=lambda _: role and _made(Role, role)
         ),
-        freshness=Freshness(as_of=as_of, source=source),
-        ambiguous=document["ambiguous"],
+        domain=_made(Domain, domain),
+        key=_made(KeyPair, key),
     )
+    return Credential(
+        access_key=AccessKey(access_key),
+        verifier=verifier,
+        principal=principal,
+        freshness=freshness,
+        ambiguous=ambiguous,
+    )
+
+
+def _values(noun: Any) -> list[Any]:
+    return [getattr(noun, name) for name in _FIELDS[type(noun)]]
+
+
+def _made(kind: Any, values: list[Any], **parsers: Any) -> Any:
+    """Make a noun of its values, some of which are parsed on the way."""
+    given = dict(zip(_FIELDS[kind], values, strict=True))
+    for name, parse in parsers.items():
+        given[name] = parse(given[name])
+    return kind(**given)

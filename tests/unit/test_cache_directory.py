@@ -9,7 +9,7 @@ import pytest
 
 from authsvc.cache.directory import CLOCKS_APART, CachedDirectory, Shared
 from authsvc.cache.local import LocalCache
-from authsvc.cache.record import Record, write
+from authsvc.cache.record import LAYOUT, Record, write
 from authsvc.cache.seal import Sealer
 from authsvc.cache.shared import MemorySharedCache
 from authsvc.directory.memory import MemoryDirectory
@@ -36,7 +36,10 @@ class World:
         made = CachedDirectory(
             origin or self.origin,
             local=LocalCache(
-                self.clock, known=options.pop("known", 100), unknown=options.pop("unknown", 100)
+                self.clock,
+                known=options.pop("known", 100),
+                unknown=options.pop("unknown", 100),
+                hot=options.pop("hot", 100),
             ),
             shared=Shared(cache=self.redis, sealer=self.sealer) if shared else None,
             clock=self.clock,
@@ -144,12 +147,34 @@ async def test_a_flood_of_random_keys_evicts_nobody(world):
     assert len(world.redis.records) == 1, "nor does it reach the shared cache"
 
 
-async def test_memory_is_bounded(world):
-    directory = world.process(known=10, shared=False)
+async def test_memory_is_bounded_and_keeps_those_used_last(world):
+    directory = world.process(known=10, shared=False, fresh_for=60.0)
+    world.origin.put(alice(access_key="often"))
     for number in range(100):
         world.origin.put(alice(access_key=f"k{number}"))
         await directory.find(AccessKey(f"k{number}"))
+        await directory.find(AccessKey("often"))
+        world.clock.advance(7)
     assert len(directory._local) == 10
+    asked = world.origin.asked
+    for number in range(92, 100):
+        await directory.find(AccessKey(f"k{number}"))
+    assert world.origin.asked == asked
+    await directory.find(AccessKey("k90"))
+    assert world.origin.asked == asked + 1
+
+
+async def test_what_is_packed_away_is_unpacked_as_it_was(world):
+    directory = world.process(shared=False, hot=1)
+    world.origin.put(alice(access_key="other", secret="another"))
+    first = await directory.find(ACCESS_KEY)
+    await directory.find(AccessKey("other"))
+    again = await directory.find(ACCESS_KEY)
+    assert again.principal == first.principal
+    assert again.secret.reveal() == first.secret.reveal()
+    assert (again.freshness.as_of, again.freshness.source) == (first.freshness.as_of, "memory")
+    world.clock.advance(FRESH + 0.01)
+    assert await world.source(directory) == "database", "its age is kept"
 
 
 # --- outages --------------------------------------------------------------------------------------------------
@@ -383,7 +408,7 @@ async def test_a_record_about_another_key_is_none_whoever_sealed_it(world):
 
 
 async def test_a_record_of_another_layout_is_none(world):
-    written_ = write(Record(kind="held", as_of=NOW, credential=alice())).replace(b'"layout":1', b'"layout":9')
+    written_ = write(Record(kind="held", as_of=NOW, credential=alice())).replace(str(LAYOUT).encode(), b"9")
     (name,) = world.sealer.names(ACCESS_KEY)
     world.poison(world.sealer.seal(name, written_))
     assert await world.source() == "database"
