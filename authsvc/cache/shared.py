@@ -32,9 +32,10 @@ CONNECTIONS = 32
 class RedisSharedCache:
     """A breaker in front of Redis, so that a hung one costs its deadline only now and then."""
 
-    def __init__(self, client: Redis, clock: Clock) -> None:
-        """Take a client; nothing is connected yet."""
+    def __init__(self, client: Redis, clock: Clock, *, deadline: float = DEADLINE) -> None:
+        """Take a client; nothing is connected yet. No call takes longer than ``deadline`` seconds."""
         self._client = client
+        self._deadline = deadline
         self.breaker = Breaker(clock, rest=1.0, after=2)
 
     async def get(self, *names: str) -> Sequence[bytes | None]:
@@ -62,7 +63,7 @@ class RedisSharedCache:
             call.close()
             raise SharedCacheUnavailable
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 answer = await call
         except Exception as error:
             # Down, hung, full, read-only, loading, another password: to us they are one.
@@ -97,15 +98,15 @@ class MemorySharedCache:
             raise SharedCacheUnavailable
 
 
-def open_redis(url: Secret) -> Redis:
+def open_redis(url: Secret, *, deadline: float = DEADLINE) -> Redis:
     """Make a client for ``redis://``, ``rediss://`` or ``redis+sentinel://host:port,host:port/master``.
 
     Raises:
         ValueError: The URL cannot be used; it is not quoted.
     """
     options: dict[str, Any] = {
-        "socket_timeout": DEADLINE,
-        "socket_connect_timeout": DEADLINE,
+        "socket_timeout": deadline,
+        "socket_connect_timeout": deadline,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
     }
@@ -113,7 +114,7 @@ def open_redis(url: Secret) -> Redis:
     try:
         if text.startswith("redis+sentinel://"):
             return _by_sentinel(text, options)
-        pool = BlockingConnectionPool.from_url(text, max_connections=CONNECTIONS, timeout=DEADLINE, **options)
+        pool = BlockingConnectionPool.from_url(text, max_connections=CONNECTIONS, timeout=deadline, **options)
     except (ValueError, TypeError):
         raise ValueError(
             "the Redis URL must be redis://, rediss:// or redis+sentinel://host:port,host:port/master"
