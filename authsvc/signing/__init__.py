@@ -10,6 +10,7 @@ from authsvc.errors import (
     MalformedTarget,
     MultipleMechanisms,
     SecretNotHeld,
+    SignatureMismatch,
     UnknownMechanism,
     Unsigned,
 )
@@ -69,7 +70,7 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
     """Return only if the holder of the secret key, or of the public key's other half, signed what the claim was read from.
 
     Raises:
-        SignatureMismatch: Anybody else did.
+        SignatureMismatch: Anybody else did; or the secret is empty, which everybody could have signed with.
         SecretNotHeld: It could not be found out: the scheme needs the secret key, and here is a public one.
     """
     scheme = next((scheme for scheme in schemes if scheme.name == claim.scheme), None)
@@ -77,6 +78,8 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
         raise LookupError(claim.scheme)
     if isinstance(verifier, Secret):
         scheme.prove(claim, verifier)
+        if not verifier:
+            raise SignatureMismatch(signature_provided=claim.signature)
     elif isinstance(scheme, ByPublicKey):
         scheme.prove_by_public_key(claim, verifier)
     else:
