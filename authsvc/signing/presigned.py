@@ -26,6 +26,7 @@ REQUIRED = (
 )
 PARAMETERS = frozenset({*REQUIRED, "X-Amz-Security-Token", "X-Amz-Region-Set"})
 """Names that make a query a signature; AWS takes their case as written here, and so do we."""
+_FOLDED = frozenset(name.lower() for name in PARAMETERS)
 LONGEST = 604800
 _PINNED = "x-amz-content-sha256"
 _EXPIRES = re.compile(r"\d{1,6}", re.ASCII)
@@ -39,6 +40,14 @@ def parameters(request: SignedRequest) -> list[tuple[str, str]]:
         return []
     pairs = [(recode(name), value or "") for name, value in request.query_pairs()]
     return [(name, value) for name, value in pairs if name in PARAMETERS]
+
+
+def beside_a_header(request: SignedRequest) -> bool:
+    """Say whether the query holds a signature's parameter in any case: a store blind to case would read it as one."""
+    folded = (request.query or "").lower()
+    if "x-amz-" not in folded and "%" not in folded:
+        return False
+    return any(recode(name).lower() in _FOLDED for name, _ in request.query_pairs())
 
 
 def from_query(request: SignedRequest, algorithm: str) -> Presented:

@@ -24,7 +24,7 @@ from authsvc.signing.canonical import (
 )
 from authsvc.signing.claim import Claim
 from authsvc.signing.encoding import recode_path
-from authsvc.signing.presigned import from_query, parameters
+from authsvc.signing.presigned import beside_a_header, from_query
 from authsvc.signing.scope import REGION_SET, credential_scope, read_region_set
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_claim(
     """
     if not in_header(request, algorithm):
         presented = from_query(request, algorithm)
-    elif parameters(request):
+    elif beside_a_header(request):
         raise MultipleMechanisms
     else:
         presented = from_header(request, algorithm)

@@ -39,6 +39,14 @@ def proven(request):
     return claim
 
 
+def test_an_empty_secret_proves_nothing():
+    """Whoever finds a user without a secret key could sign as that user."""
+    claim = signing.read(SCHEMES, v4_header())
+    made = signature(signing_key(Secret(""), claim.scope), claim.strings_to_sign[0])
+    with pytest.raises(SignatureMismatch):
+        signing.prove(SCHEMES, dataclasses.replace(claim, signature=made), Secret(""))
+
+
 def with_authorization(value, *more):
     headers = (*BARE, ("Authorization", value), *more)
     return SignedRequest(method="GET", target="/", headers=headers)
@@ -397,6 +405,8 @@ def test_two_authorization_headers():
         "X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256",
         "X-Amz-Security-Token=t",
         "X%2DAmz%2DCredential=B",
+        "x-amz-credential=B",
+        "x%2damz-Signature=0",
         "AWSAccessKeyId=B&Signature=x&Expires=1",
     ],
 )
