@@ -5,6 +5,7 @@
     AuthError
     ├── Malformed                      the request cannot be read as what it claims to be
     │   ├── Unsigned                   it carries no signature of any known scheme
+    │   │   └── UnsignedOverrides      and wants to choose headers of S3's answer
     │   ├── MultipleMechanisms         it carries more than one
     │   ├── UnknownMechanism           its Authorization is of a kind nobody here speaks
     │   ├── MalformedTarget            the request-target holds a broken escape
@@ -75,6 +76,12 @@ class Unsigned(Malformed):
     """The request carries no signature of any scheme known here."""
 
     default = "the request carries no signature"
+
+
+class UnsignedOverrides(Unsigned):
+    """Nobody signed it, and its ``response-*`` parameters would choose headers of S3's answer."""
+
+    default = "Request specific response headers cannot be used for anonymous GET requests."
 
 
 class MultipleMechanisms(Malformed):

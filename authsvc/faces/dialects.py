@@ -52,6 +52,7 @@ S3: Final = Dialect(
         AuthError: Said(500, "InternalError"),
         errors.Malformed: Said(400, "InvalidRequest"),
         errors.Unsigned: Said(403, "AccessDenied"),
+        errors.UnsignedOverrides: Said(400, "InvalidRequest"),
         errors.MultipleMechanisms: Said(400, "InvalidArgument"),
         errors.UnknownMechanism: Said(400, "InvalidArgument"),
         errors.MalformedTarget: Said(400, "InvalidURI"),

@@ -13,9 +13,11 @@ from authsvc.errors import (
     SignatureMismatch,
     UnknownMechanism,
     Unsigned,
+    UnsignedOverrides,
 )
 from authsvc.model import Secret
 from authsvc.signing.claim import ByPublicKey, Claim, Payload, Scheme, SchemeName, Scope
+from authsvc.signing.encoding import recode
 from authsvc.signing.request import SignedRequest
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ __all__ = [
     "read",
 ]
 
+_OVERRIDES = re.compile(r"response-(?:content-(?:disposition|encoding|language|type)|cache-control|expires)")
 _NEVER_IN_A_HEADER = frozenset({"sigv2"})
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -43,7 +46,7 @@ def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
     """Take the request apart by the one scheme whose mark it carries.
 
     Raises:
-        Unsigned: No scheme knows it.
+        Unsigned: No scheme knows it; ``anonymous`` in its detail says that it carries no mark at all.
         MultipleMechanisms: More than one does, or an Authorization of another kind stands beside it.
         Malformed: The scheme that knows it cannot read it; ``error.scheme`` names the scheme.
     """
@@ -51,7 +54,7 @@ def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
     if not known:
         if request.fields.get("authorization"):
             raise UnknownMechanism(argument_name="Authorization")
-        raise Unsigned
+        raise _unsigned(request)
     if len(known) > 1:
         raise MultipleMechanisms
     (scheme,) = known
@@ -84,6 +87,12 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
         scheme.prove_by_public_key(claim, verifier)
     else:
         raise SecretNotHeld
+
+
+def _unsigned(request: SignedRequest) -> Unsigned:
+    """Make the refusal of a request that nobody signed; S3 lets only whoever signs choose headers of the answer."""
+    overrides = any(_OVERRIDES.fullmatch(recode(name)) for name, _ in request.query_pairs())
+    return (UnsignedOverrides if overrides else Unsigned)(anonymous=True)
 
 
 def _refuse_foreign_authorization(request: SignedRequest, claim: Claim) -> None:

@@ -50,6 +50,7 @@ def test_an_error_without_a_word_of_its_own_speaks_as_its_parent(dialect):
 
 S3_CODES = {
     errors.Unsigned: (403, "AccessDenied"),
+    errors.UnsignedOverrides: (400, "InvalidRequest"),
     errors.MultipleMechanisms: (400, "InvalidArgument"),
     errors.UnknownMechanism: (400, "InvalidArgument"),
     errors.MalformedTarget: (400, "InvalidURI"),
