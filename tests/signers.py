@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from urllib.parse import quote, unquote_to_bytes
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,7 +39,7 @@ def v4_text(
     path, _, query = target.partition("?")
     values = {}
     for name, value in headers:
-        values.setdefault(name.lower(), []).append(" ".join(value.split()))
+        values.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
     lines = [f"{name}:{','.join(values.get(name, ['']))}\n" for name in signed.split(";")]
     canonical = "\n".join(
         [

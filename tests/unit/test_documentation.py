@@ -24,3 +24,21 @@ def test_links_between_the_documents_lead_somewhere():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
 
     assert broken == []
+
+
+def test_every_attack_in_the_threat_model_has_its_test_and_every_test_its_row():
+    page = (ROOT / "docs" / "threat-model.md").read_text()
+    tests = {path.stem: path.read_text() for path in (ROOT / "tests" / "attacks").glob("test_*.py")}
+    documented = {
+        (int(row), name)
+        for row, names in re.findall(r"^\| (\d\d) \|.*\| ([^|]*) \|$", page, re.MULTILINE)
+        for name in re.findall(r"test_\w+", names)
+    }
+    proven = {
+        (int(row), name)
+        for name, text in tests.items()
+        for row in re.findall(r"called\(\s*(\d+),", text)
+        if row != "0"
+    }
+
+    assert documented == proven
