@@ -18,6 +18,7 @@
     │   ├── MissingPayloadHash         S3 V4 without x-amz-content-sha256
     │   ├── UnknownPayloadHash         a payload token nobody defined
     │   ├── UnsignedHeaders            headers that must be signed and are not
+    │   ├── UnknownString              a presented string that no scheme signs
     │   └── DuplicateParameter         a signature-relevant parameter or header given twice
     ├── Denied                         understood, and the answer is no
     │   ├── CallerUnauthorized         the caller (not the user) is unknown
@@ -154,6 +155,12 @@ class UnsignedHeaders(Malformed):
     """Headers that must be signed are not: ``host``, and every ``x-amz-*`` present."""
 
     default = "There were headers present in the request which were not signed"
+
+
+class UnknownString(Malformed):
+    """A string presented as a string to sign is none that the schemes make of a request."""
+
+    default = "the string presented is not one that a request is signed by"
 
 
 class DuplicateParameter(Malformed):

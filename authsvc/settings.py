@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 PREFIX = "AUTHSVC_"
 SCHEMES = ("cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2")
-FACES = ("native", "cloudstack")
-_CACHE_KEY_BYTES = 32
+FACES = ("native", "cloudstack", "keystone")
+_KEY_BYTES = 32
 
 
 class SettingsError(ValueError):
@@ -58,15 +58,15 @@ def _secret_lines(value: str) -> tuple[Secret, ...]:
     return tuple(Secret(line) for line in value.splitlines() if line)
 
 
-def _cache_keys(value: str) -> tuple[Secret, ...]:
+def _keys(value: str) -> tuple[Secret, ...]:
     lines = value.split()
     for number, line in enumerate(lines, 1):
         try:
             length = len(base64.b64decode(line, validate=True))
         except binascii.Error:
             raise ValidationError(f"line {number} is not base64") from None
-        if length != _CACHE_KEY_BYTES:
-            raise ValidationError(f"line {number} holds {length} bytes, {_CACHE_KEY_BYTES} are needed")
+        if length != _KEY_BYTES:
+            raise ValidationError(f"line {number} holds {length} bytes, {_KEY_BYTES} are needed")
     return tuple(Secret(line) for line in lines)
 
 
@@ -74,6 +74,12 @@ def _file(value: str) -> Path | None:
     if value and not Path(value).is_file():
         raise ValidationError(f"there is no file {value}")
     return Path(value) if value else None
+
+
+def _address(value: str) -> str | None:
+    if value and not re.fullmatch(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?", value):
+        raise ValidationError("must be http:// or https:// and a host, without user, query or fragment")
+    return value.rstrip("/") or None
 
 
 def _number(low: float, high: float) -> fields.Float:
@@ -139,7 +145,7 @@ class Settings:
         "in-process cache only.",
     )
     cache_keys: tuple[Secret, ...] = _setting(
-        fields.Function(deserialize=_cache_keys),
+        fields.Function(deserialize=_keys),
         (),
         "Keys that seal cached records, base64 of 32 bytes, one a line; the first seals, all open. "
         "Needed with `AUTHSVC_REDIS_URL`, the same in every process of the region.",
@@ -217,6 +223,55 @@ class Settings:
         "Accept key pairs that carry rules of their own. The rules name CloudStack APIs; whoever asks must "
         "heed `key.restricted` in the answer.",
         shown="false",
+    )
+    presented_services: frozenset[str] = _setting(
+        _words(),
+        frozenset({"iam", "s3", "sts"}),
+        "Service names accepted in a string to sign that a store presents without its request.",
+    )
+    presented_strict: bool = _setting(
+        fields.Boolean(),
+        False,
+        "Hold such strings to `AUTHSVC_CLOCK_SKEW`. Without, they may be as old as a presigned request lives, "
+        "because a string does not say whether it was presigned; the store judges that.",
+        shown="false",
+    )
+    keystone_url: str | None = _setting(
+        fields.Function(deserialize=_address),
+        None,
+        "Where stores reach the Keystone face, without `/v3`, as its catalogue and its list of versions say; "
+        "empty: as the request's Host says.",
+    )
+    keystone_lifetime: float = _setting(
+        _number(1, 3600),
+        60.0,
+        "Seconds a user's token document is good for: how long Ceph RGW remembers a user's secret key.",
+    )
+    keystone_token_lifetime: float = _setting(
+        _number(60, 7 * 86400), 3600.0, "Seconds a token is good for that a store logged in for."
+    )
+    keystone_dashes: bool = _setting(
+        fields.Boolean(),
+        False,
+        "Keep the dashes of an account's uuid in the project's id; without them it is 32 hexadecimal digits.",
+        shown="false",
+    )
+    keystone_user_roles: frozenset[str] = _setting(
+        _words(), frozenset({"Member", "swiftoperator"}), "Keystone role names of users."
+    )
+    keystone_domain_admin_roles: frozenset[str] = _setting(
+        _words(),
+        frozenset({"Member", "swiftoperator"}),
+        "Keystone role names of domain administrators.",
+    )
+    keystone_admin_roles: frozenset[str] = _setting(
+        _words(), frozenset({"admin"}), "Keystone role names of root administrators."
+    )
+    token_keys: tuple[Secret, ...] = _setting(
+        fields.Function(deserialize=_keys),
+        (),
+        "Keys that seal the tokens issued to stores that log in, base64 of 32 bytes, one a line; the first "
+        "seals, all open. The same in every process of the region.",
     )
     stream: str = _setting(
         fields.String(validate=validate.OneOf(["off", "hotset", "binlog"])),

@@ -66,6 +66,8 @@ def policy(settings: Settings) -> Policy:
         regions=settings.signing_regions,
         services=settings.signing_services,
         restricted_keys=settings.restricted_keys,
+        presented_services=settings.presented_services,
+        presented_strict=settings.presented_strict,
     )
 
 

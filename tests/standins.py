@@ -18,8 +18,10 @@ from botocore.credentials import Credentials
 from authsvc.app import make_app
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import DirectoryUnavailable
-from authsvc.faces import cloudstack, native
+from authsvc.faces import keystone
 from authsvc.faces.callers import GRANTS, Caller, Callers, token_digest
+from authsvc.faces.keystone.passwords import PasswordHash
+from authsvc.faces.registry import faces
 from authsvc.model import (
     Account,
     AccountType,
@@ -44,10 +46,13 @@ from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A
 
-FACES = (native.FACE, cloudstack.FACE)
+KEYSTONE = keystone.Rules(token_keys=(b"k" * 32,))
+FACES = faces(keystone_rules=KEYSTONE)
 SCHEMES = (SigV4(), SigV4A(), S3V2(), SigV2(), CloudStack())
 TOKEN = "asv_a-token-for-tests"
 POOR_TOKEN = "asv_a-token-without-grants-worth-having"
+PASSWORD = "correct horse"
+CHEAP_HASH = PasswordHash.make(PASSWORD.encode(), n=2)
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 CALLERS = Callers(
@@ -55,6 +60,11 @@ CALLERS = Callers(
         Caller(name="store", grants=GRANTS, token_sha256=frozenset({token_digest(TOKEN)})),
         Caller(
             name="poor", grants=frozenset({"regions"}), token_sha256=frozenset({token_digest(POOR_TOKEN)})
+        ),
+        Caller(
+            name="swift",
+            grants=frozenset({"verify"}),
+            options={"keystone": {"user": "swift-user", "password_scrypt": [str(CHEAP_HASH)]}},
         ),
     )
 )
@@ -170,12 +180,12 @@ class World:
     async def opened(self):
         yield self.service
 
-    def app(self, callers=CALLERS):
-        return make_app(self.opened, FACES, callers=callers, tell=self.events.append)
+    def app(self, callers=CALLERS, rules=KEYSTONE):
+        return make_app(self.opened, faces(keystone_rules=rules), callers=callers, tell=self.events.append)
 
     @asynccontextmanager
-    async def client(self, **options):
-        async with TestClient(TestServer(self.app()), **options) as client:
+    async def client(self, callers=CALLERS, rules=KEYSTONE, **options):
+        async with TestClient(TestServer(self.app(callers, rules)), **options) as client:
             yield client
 
     async def _forget(self, access_key):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cache.shared import RedisSharedCache, open_redis
+from authsvc.cli.faces import chosen_faces
 from authsvc.cli.failing import told_in_one_line
 from authsvc.cli.process import read_callers, tls_context
 from authsvc.directory.sql import SQLDirectory
@@ -66,6 +67,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     try:
         callers = read_callers(settings)
         tls_context(settings)
+        for face in chosen_faces(settings):
+            face.routes(callers)
     except (ValueError, OSError) as error:
         for line in str(error).splitlines():
             yield "fail", f"callers and TLS: {line}"

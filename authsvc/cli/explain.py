@@ -13,7 +13,7 @@ from authsvc import signing
 from authsvc.cli.dump import read_dump
 from authsvc.cli.failing import told_in_one_line
 from authsvc.errors import AuthError
-from authsvc.faces.native.documents import parse
+from authsvc.faces.documents import parse
 from authsvc.faces.native.question import read_question
 from authsvc.model import AccessKey, Secret
 from authsvc.service.explain import Explanation, explain, first_difference

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from authsvc.app import make_app
+from authsvc.cli.faces import chosen_faces
 from authsvc.events.metrics import MetricsEvents
 from authsvc.faces.callers import Callers
-from authsvc.faces.registry import FACES
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.metrics import new_registry, request_seconds
@@ -71,7 +71,7 @@ async def started(
     registry = new_registry(health=health, log=log)
     app = make_app(
         partial(open_service, settings, health=health, events=MetricsEvents(registry)),
-        [face for face in FACES if face.name in settings.faces],
+        chosen_faces(settings),
         callers=callers,
         tell=_teller(settings, log, registry),
         traffic=traffic,

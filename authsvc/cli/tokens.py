@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import TYPE_CHECKING
+
 import click
 
 from authsvc.faces.callers import GRANTS, new_token, token_digest
+from authsvc.faces.keystone.passwords import PasswordHash
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 @click.group()
@@ -34,3 +41,29 @@ def new(name: str, grants: tuple[str, ...]) -> None:
     click.echo(f"# Hand this to the caller; it cannot be shown again:\n{token}\n", err=False)
     click.echo("# Add this to the callers file (two hashes at once while one token replaces another):")
     click.echo(f'[[caller]]\nname = "{name}"\ntoken_sha256 = ["{token_digest(token)}"]\ngrants = [{listed}]')
+
+
+@tokens.command()
+@click.argument("user")
+@click.option(
+    "--password-file",
+    type=click.File("r"),
+    help="File with the password to take (- for standard input); without it one is made.",
+)
+def password(user: str, password_file: TextIO | None) -> None:
+    """Make a password for a store that logs in as Keystone's service user USER; only its hash is kept.
+
+    \b
+    Example:
+      authsvc tokens password swift
+    """
+    given = None if password_file is None else password_file.read().removesuffix("\n")
+    if given is not None and (not given or "\0" in given):
+        raise click.BadParameter("the password is empty, or holds a NUL", param_hint="--password-file")
+    chosen = secrets.token_urlsafe(32) if given is None else given
+    if given is None:
+        click.echo(f"# Hand this to the store; it cannot be shown again:\n{chosen}\n")
+    click.echo("# Add this below the store's entry in the callers file (two hashes at once while rotating):")
+    click.echo(
+        f'[caller.keystone]\nuser = "{user}"\npassword_scrypt = ["{PasswordHash.make(chosen.encode())}"]'
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 from authsvc.errors import CallerForbidden, CallerUnauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aiohttp import web
 
@@ -24,6 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _BEARER = re.compile(r"Bearer +(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _KEYS = frozenset({"name", "token_sha256", "tls_names", "grants"})
+_WAYS_IN = ("token_sha256", "tls_names", "keystone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Callers:
         self.all = tuple(callers)
         self._by_digest = {digest: caller for caller in self.all for digest in caller.token_sha256}
         self._by_tls_name = {name: caller for caller in self.all for name in caller.tls_names}
+        self._by_name = {caller.name: caller for caller in self.all}
 
     @classmethod
     def parse(cls, source: str | Mapping[str, Any]) -> Self:
@@ -100,12 +102,18 @@ class Callers:
             raise ValueError("\n".join(problems))
         return cls(_caller(entry) for entry in entries)
 
-    def authenticate(self, request: web.Request) -> Caller:
+    def named(self, name: str) -> Caller | None:
+        """Return the caller of that name, None if there is none."""
+        return self._by_name.get(name)
+
+    def authenticate(
+        self, request: web.Request, *, issued: Callable[[str], Caller | None] | None = None
+    ) -> Caller:
         """Return who asks, by ``Authorization: Bearer``, ``X-Auth-Token`` or a client certificate.
 
         An Authorization of another kind may be a user's own signature and is nobody's business here. Every
         token shown must be known, and all that is shown must name one caller: a choice between two would be
-        a guess.
+        a guess. ``issued`` knows the tokens that a face issued itself, for callers of this file.
 
         Raises:
             CallerUnauthorized: Nobody, somebody unknown, or more than one.
@@ -114,6 +122,8 @@ class Callers:
         caller: Caller | None = None
         for token in _tokens(request):
             caller = self._by_digest.get(token_digest(token))
+            if caller is None and issued is not None:
+                caller = issued(token)
             if caller is None:
                 raise CallerUnauthorized("the caller token is not known here")
             shown.add(caller.name)
@@ -160,8 +170,8 @@ def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
             lists[key] = []
     if not all(_DIGEST.fullmatch(digest) for digest in lists["token_sha256"]):
         yield "token_sha256 holds something that is no SHA-256 (64 hexadecimal digits); it must not hold the token"
-    if not entry.get("token_sha256") and not entry.get("tls_names"):
-        yield "neither token_sha256 nor tls_names: nothing could ever be this caller"
+    if not any(entry.get(way) for way in _WAYS_IN):
+        yield "neither token_sha256 nor tls_names nor a login: nothing could ever be this caller"
     if not entry.get("grants"):
         yield "grants is missing or empty"
     for grant in sorted(set(lists["grants"]) - GRANTS):

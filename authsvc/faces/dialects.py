@@ -127,7 +127,39 @@ CLIENT_API: Final = Dialect(
 )
 """CloudStack's own face: 401 whatever the cause; the status is also the ``errorcode`` (``ApiErrorCode``)."""
 
-DIALECTS: Final = (NATIVE, S3, EC2, CLOUDSTACK, CLIENT_API)
+KEYSTONE: Final = Dialect(
+    name="keystone",
+    table={
+        AuthError: Said(500, "internal_error"),
+        errors.Malformed: Said(400, "malformed"),
+        errors.UnknownString: Said(401, "signature_refused"),
+        errors.MissingDate: Said(401, "signature_refused"),
+        errors.Denied: Said(401, "signature_refused"),
+        errors.CallerUnauthorized: Said(403, "caller_unauthorized"),
+        errors.CallerForbidden: Said(403, "caller_forbidden"),
+        errors.UnknownAccessKey: Said(404, "unknown_access_key"),
+        errors.AccountProblem: Said(401, "account_problem"),
+        errors.Unavailable: Said(503, "unavailable"),
+    },
+)
+"""Where a store asks about a user: it takes 401 for "bad signature", so that is never said of the store itself."""
+
+KEYSTONE_SERVICE: Final = Dialect(
+    name="keystone-service",
+    table={
+        AuthError: Said(500, "internal_error"),
+        errors.Malformed: Said(400, "malformed"),
+        errors.Denied: Said(403, "forbidden"),
+        errors.CallerUnauthorized: Said(401, "caller_unauthorized"),
+        errors.CallerForbidden: Said(403, "caller_forbidden"),
+        errors.UnknownAccessKey: Said(404, "unknown_access_key"),
+        errors.AccountProblem: Said(403, "account_problem"),
+        errors.Unavailable: Said(503, "unavailable"),
+    },
+)
+"""Where a store asks for itself (tokens, a user's secret): it takes 401 for "log in again"."""
+
+DIALECTS: Final = (NATIVE, S3, EC2, CLOUDSTACK, CLIENT_API, KEYSTONE, KEYSTONE_SERVICE)
 
 _BY_SCHEME: Final[Mapping[str, Dialect]] = {
     "cloudstack": CLOUDSTACK,

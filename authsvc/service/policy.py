@@ -64,6 +64,9 @@ class Policy:
         services: Service names accepted in a credential scope; empty is any.
         restricted_keys: Admit key pairs that carry rules of their own. The rules name CloudStack APIs and are
             not evaluated here, so by default such a key opens nothing.
+        presented_services: Service names accepted in the scope of a string to sign that was presented alone.
+        presented_strict: Hold such strings to the clock skew; without, they may be as old as a presigned request
+            lives, because a string does not say whether it was presigned.
     """
 
     schemes: frozenset[str]
@@ -75,6 +78,8 @@ class Policy:
     regions: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
     restricted_keys: bool = False
+    presented_services: frozenset[str] = frozenset({"iam", "s3", "sts"})
+    presented_strict: bool = False
 
     def admit(self, claim: Claim, *, now: float, expect: Expectation = ANYTHING) -> None:
         """Return if the claim may be looked up at all; ``now`` in Unix seconds.
@@ -115,7 +120,10 @@ class Policy:
 
     def _check_skew(self, claim: Claim, now: float) -> None:
         signed_at = claim.signed_at or 0.0
-        if abs(now - signed_at) > self.clock_skew:
+        oldest = self.clock_skew
+        if claim.presented and not self.presented_strict:
+            oldest += self.presign_lifetime
+        if not -self.clock_skew <= now - signed_at <= oldest:
             raise TimeSkewed(
                 request_time=timestamp(signed_at),
                 server_time=timestamp(now),
@@ -135,7 +143,9 @@ class Policy:
     def _check_scope(self, claim: Claim, expect: Expectation) -> None:
         if claim.scope is None:
             return
-        services = {expect.service} if expect.service else self.services
+        services = frozenset({expect.service}) if expect.service else self.services
+        if claim.presented and claim.scope.service not in self.presented_services:
+            _refuse_scope(claim, "service", claim.scope.service, sorted(self.presented_services))
         regions = {expect.region} if expect.region else self.regions
         if services and claim.scope.service not in services:
             _refuse_scope(claim, "service", claim.scope.service, sorted(services))

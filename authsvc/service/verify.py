@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from authsvc import signing
@@ -11,9 +12,10 @@ from authsvc.errors import AuthError, SignatureMismatch, UnknownAccessKey
 from authsvc.model import Secret
 from authsvc.service.decisions import allowed, refused
 from authsvc.service.policy import ANYTHING, check_body
+from authsvc.signing import presented
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from authsvc.model import Credential
     from authsvc.ports import Clock, Directory, EventSink
@@ -69,10 +71,32 @@ class Verify:
             Denied: The answer is no.
             Unavailable: It could not be found out.
         """
+        return await self._verify(partial(signing.read, self.schemes, request), caller=caller, expect=expect)
+
+    async def string(
+        self,
+        *,
+        access_key: str,
+        text: str,
+        signature: str,
+        caller: str,
+        expect: Expectation = ANYTHING,
+    ) -> Verified:
+        """Return who signed a string that the caller made of a request it saw and keeps to itself.
+
+        Raises:
+            Malformed: It is no string that a request is signed by.
+            Denied: The answer is no.
+            Unavailable: It could not be found out.
+        """
+        read = partial(presented.read, access_key=access_key, text=text, signature=signature)
+        return await self._verify(read, caller=caller, expect=expect)
+
+    async def _verify(self, read: Callable[[], Claim], *, caller: str, expect: Expectation) -> Verified:
         began = self._clock.monotonic()
         claim: Claim | None = None
         try:
-            claim = signing.read(self.schemes, request)
+            claim = read()
             credential = await self._prove(claim, expect)
         except AuthError as error:
             if claim is not None:

@@ -49,6 +49,8 @@ class Claim:
         body_sha256: The body hash that was signed, where it was one.
         seen_body_sha256: The hash of the body the caller saw, where it told us.
         token: The session token presented, if any.
+        presented: Only its string to sign was seen; whether it was presigned, and until when, a V4 string does
+            not say.
     """
 
     scheme: SchemeName
@@ -67,6 +69,7 @@ class Claim:
     body_sha256: str | None = None
     seen_body_sha256: str | None = None
     token: str | None = None
+    presented: bool = False
 
 
 class Scheme(Protocol):

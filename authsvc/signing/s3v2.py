@@ -57,7 +57,9 @@ def canonical_amz_headers(fields: Mapping[str, Sequence[str]]) -> str:
 def signature(secret: Secret, string_to_sign: str) -> str:
     """Return the signature: HMAC-SHA1 under the secret key, Base64."""
     key = secret.reveal().encode("utf-8", "surrogatepass")
-    return base64.b64encode(hmac.digest(key, string_to_sign.encode(), "sha1")).decode()
+    return base64.b64encode(
+        hmac.digest(key, string_to_sign.encode("utf-8", "surrogateescape"), "sha1")
+    ).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

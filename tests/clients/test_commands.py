@@ -11,6 +11,7 @@ import click
 import pytest
 
 from authsvc.cli.main import main
+from authsvc.faces.keystone.passwords import PasswordHash
 from tests.clients.capture import Store
 from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
@@ -214,6 +215,21 @@ def dump(region, tmp_path):
         region.said |= store.signatures
     assert done.returncode == 0
     return done.stderr, secret
+
+
+def test_a_password_is_made_once_and_kept_as_a_hash(tmp_path):
+    made = command("tokens", "password", "swift-user")
+    assert made.returncode == 0, made.stderr
+    password = made.stdout.splitlines()[1]
+    options = tomllib.loads(made.stdout.partition("[caller.keystone]")[2])
+    assert options["user"] == "swift-user"
+    assert PasswordHash.parse(options["password_scrypt"][0]).matches(password.encode())
+
+    given = command("tokens", "password", "ceph", "--password-file", "-", text="correct horse\n")
+    options = tomllib.loads(given.stdout.partition("[caller.keystone]")[2])
+    assert PasswordHash.parse(options["password_scrypt"][0]).matches(b"correct horse")
+    assert "correct horse" not in given.stdout
+    assert command("tokens", "password", "ceph", "--password-file", "-", text="\n").returncode != 0
 
 
 def test_explain_agrees_with_a_right_request(dump, region):

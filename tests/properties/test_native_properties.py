@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from authsvc.errors import Malformed
-from authsvc.faces.native.documents import parse
+from authsvc.faces.documents import parse
 from authsvc.faces.native.question import read_question
 from authsvc.faces.native.schemas import VERIFY, load
 from tests.standins import AUTHORIZED, TOKEN, World, s3_question

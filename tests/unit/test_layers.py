@@ -22,7 +22,8 @@ SPEAKS = {
     "apispec": {"faces"},
     "cachetools": {"cache"},
     "click": {"cli"},
-    "cryptography": {"cache", "directory", "signing"},
+    # signing: elliptic curves; faces: what seals the tokens that Keystone issues
+    "cryptography": {"cache", "directory", "faces", "signing"},
     "marshmallow": {"faces", "settings"},
     "orjson": {"cache", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
@@ -56,9 +57,11 @@ CHOOSERS = {
 REVEALERS = {
     "cache/record.py",  # what is sealed
     "cache/shared.py",  # the password in Redis's address
+    "cli/faces.py",  # the keys of the tokens that a face issues
     "cli/users.py",  # a new user's key, shown once
     "directory/cipher.py",  # database keys
     "directory/engine.py",  # the password in the database's address
+    "faces/keystone/user_secrets.py",  # a caller with the grant asked
     "faces/native/lookup.py",  # a caller with the grant asked
     "service/explain.py",  # tries the usual causes
     "signing/cloudstack.py",

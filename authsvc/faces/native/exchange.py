@@ -10,8 +10,8 @@ from authsvc.errors import AuthError, Unavailable
 from authsvc.faces.body import expect_later, read_body
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import NATIVE
+from authsvc.faces.documents import parse
 from authsvc.faces.face import JSON, SERVICE, http_refusal, note, refusal
-from authsvc.faces.native.documents import parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

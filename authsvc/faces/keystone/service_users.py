@@ -1,0 +1,165 @@
+"""Callers that log in as Keystone's service users do: with a name, a domain and a password.
+
+A sub-table of their entry in the callers file::
+
+    [caller.keystone]
+    user = "swift"
+    password_scrypt = ["scrypt$16384$8$1$…$…"]   # two at once while rotating
+    domain = "Default"                           # and domain_id = "default"; both are what clients assume
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from authsvc.errors import CallerUnauthorized, Overloaded
+from authsvc.faces.keystone.passwords import PasswordHash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from authsvc.faces.callers import Caller, Callers
+    from authsvc.ports import Clock
+
+OPTION: Final = "keystone"
+MOST_WAITING: Final = 16
+"""Logins that may wait for the one slow hash at a time; beyond it they are shed."""
+
+ATTEMPTS: Final = 20
+"""Slow hashes at once at most, and ``ATTEMPTS_EACH_SECOND`` in the long run, for all names together."""
+
+ATTEMPTS_EACH_SECOND: Final = 4.0
+
+_KEYS: Final = frozenset({"user", "password_scrypt", "domain", "domain_id"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUser:
+    """A caller as a user of Keystone's."""
+
+    caller: Caller
+    name: str
+    domain: str
+    domain_id: str
+    passwords: tuple[PasswordHash, ...]
+
+    @property
+    def id(self) -> str:
+        """Return the user's id: the caller's name, which is unique."""
+        return self.caller.name
+
+
+class ServiceUsers:
+    """All of them, and their passwords.
+
+    A password that proved right is known from then on by a keyed digest that never leaves the process. So a
+    store that logs in again neither waits for the slow hash nor is locked out by whoever keeps guessing.
+    """
+
+    def __init__(self, callers: Callers) -> None:
+        """Take those of the callers that may log in.
+
+        Raises:
+            ValueError: One line for every problem in their sub-tables.
+        """
+        problems: list[str] = []
+        self.all = tuple(_users(callers, problems))
+        places = [(user.name, user.domain) for user in self.all]
+        problems += (
+            f"two callers are {name!r} in {domain!r}"
+            for name, domain in places
+            if places.count((name, domain)) > 1
+        )
+        if problems:
+            raise ValueError("\n".join(problems))
+        self._by_caller = {user.caller.name: user for user in self.all}
+        self._key = secrets.token_bytes(32)
+        self._known: dict[str, tuple[bytes, PasswordHash]] = {}
+        self._decoy = PasswordHash.make(secrets.token_bytes(32))
+        self._one = asyncio.Semaphore(1)
+        self._waiting = 0
+        self._left, self._counted_at = float(ATTEMPTS), 0.0
+
+    def of(self, caller: str) -> ServiceUser | None:
+        """Return the user that the caller of this name is, None if it is none."""
+        return self._by_caller.get(caller)
+
+    async def log_in(
+        self, user: ServiceUser | None, password: str, clock: Clock
+    ) -> tuple[ServiceUser, PasswordHash]:
+        """Return the user whose password it is, and the hash it fits; ``user`` is None for a name nobody has.
+
+        Raises:
+            CallerUnauthorized: It is not; an unknown name takes as long as a wrong password.
+            Overloaded: Too many are trying.
+        """
+        given = password.encode("utf-8", "surrogatepass")
+        digest = hmac.digest(self._key, given, "sha256")
+        if user is not None:
+            known = self._known.get(user.id)
+            if known is not None and hmac.compare_digest(known[0], digest):
+                return user, known[1]
+        for candidate in (self._decoy,) if user is None else user.passwords:
+            self._spend(clock)
+            if await self._matches(candidate, given) and user is not None:
+                self._known[user.id] = (digest, candidate)
+                return user, candidate
+        raise CallerUnauthorized("the user name, domain or password is wrong")
+
+    async def _matches(self, candidate: PasswordHash, given: bytes) -> bool:
+        if self._waiting >= MOST_WAITING:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            async with self._one:
+                return await asyncio.to_thread(candidate.matches, given)
+        finally:
+            self._waiting -= 1
+
+    def _spend(self, clock: Clock) -> None:
+        """Take one attempt out of what has come together since the last."""
+        now = clock.monotonic()
+        self._left = min(ATTEMPTS, self._left + (now - self._counted_at) * ATTEMPTS_EACH_SECOND)
+        self._counted_at = now
+        if self._left < 1:
+            raise Overloaded("too many logins; try again")
+        self._left -= 1
+
+
+def _users(callers: Callers, problems: list[str]) -> Iterator[ServiceUser]:
+    for caller in callers.all:
+        options = caller.options.get(OPTION)
+        if options is None:
+            continue
+        found = list(_problems(options))
+        problems += (f"{caller.name}: {OPTION}: {problem}" for problem in found)
+        if not found:
+            yield ServiceUser(
+                caller=caller,
+                name=options["user"],
+                domain=options.get("domain", "Default"),
+                domain_id=options.get("domain_id", "default"),
+                passwords=tuple(map(PasswordHash.parse, options["password_scrypt"])),
+            )
+
+
+def _problems(options: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(options.keys() - _KEYS):
+        yield f"unknown key {key!r}"
+    for key in ("user", "domain", "domain_id"):
+        value = options.get(key, "" if key == "user" else "default")
+        if not isinstance(value, str) or not value:
+            yield f"{key} must be text that is not empty"
+    hashes = options.get("password_scrypt")
+    if not isinstance(hashes, list) or not hashes or not all(isinstance(text, str) for text in hashes):
+        yield "password_scrypt must be a list of hashes; `authsvc tokens password` makes one"
+        return
+    for text in hashes:
+        try:
+            PasswordHash.parse(text)
+        except ValueError as error:
+            yield str(error)

@@ -1,0 +1,129 @@
+"""Keystone's token documents: who somebody is, in which project, with which roles, and until when.
+
+The fields are those that Swift's s3token and Ceph RGW read; both refuse an answer in which one is missing.
+A CloudStack account is a project, its user a user, its domain the domain of both.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from authsvc.faces.keystone.rules import Rules
+    from authsvc.faces.keystone.service_users import ServiceUser
+    from authsvc.model import Account, Principal
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_SERVICE: Final = "service"
+
+
+def project_id(account: Account, rules: Rules) -> str:
+    """Return the account's id as a project's; only of a uuid's own dashes can two ids not become one."""
+    if rules.dashes or not _UUID.fullmatch(account.id):
+        return account.id
+    return account.id.replace("-", "")
+
+
+def user_token(
+    who: Principal, rules: Rules, *, methods: Iterable[str], issued_at: float, expires_at: float
+) -> dict[str, Any]:
+    """Describe a user; times are Unix seconds."""
+    domain = _named(who.domain.id, who.domain.name)
+    return {
+        "token": {
+            "methods": list(methods),
+            "user": _named(who.user.id, who.user.name) | {"domain": domain, "password_expires_at": None},
+            "project": _named(project_id(who.account, rules), who.account.name) | {"domain": domain},
+            "is_domain": False,
+            "roles": _roles(rules.roles(who.account.type)),
+            "catalog": [],
+            **_times(issued_at, expires_at),
+        }
+    }
+
+
+def user_token_v2(who: Principal, rules: Rules, *, issued_at: float, expires_at: float) -> dict[str, Any]:
+    """Describe a user in the words of Keystone's version 2; the token's id, which RGW insists on, opens nothing."""
+    roles = _roles(rules.roles(who.account.type))
+    tenant = _named(project_id(who.account, rules), who.account.name) | {"enabled": True}
+    times = _times(issued_at, expires_at)
+    return {
+        "access": {
+            "token": {
+                "id": times["audit_ids"][0],
+                "issued_at": times["issued_at"],
+                "expires": times["expires_at"],
+                "tenant": tenant,
+                "audit_ids": times["audit_ids"],
+            },
+            "user": {
+                "id": who.user.id,
+                "name": who.user.name or who.user.id,
+                "username": who.user.name or who.user.id,
+                "roles": roles,
+                "roles_links": [],
+            },
+            "serviceCatalog": [],
+            "metadata": {"is_admin": 0, "roles": [role["id"] for role in roles]},
+        }
+    }
+
+
+def service_token(
+    user: ServiceUser, *, url: str, region: str, issued_at: float, expires_at: float
+) -> dict[str, Any]:
+    """Describe a store or gateway that logged in, and where it finds us."""
+    domain = _named(user.domain_id, user.domain)
+    return {
+        "token": {
+            "methods": ["password"],
+            "user": _named(user.id, user.name) | {"domain": domain, "password_expires_at": None},
+            "project": _named(_SERVICE, _SERVICE) | {"domain": domain},
+            "is_domain": False,
+            "roles": _roles({_SERVICE}),
+            "catalog": [
+                {
+                    "id": "identity",
+                    "name": "authsvc",
+                    "type": "identity",
+                    "endpoints": [
+                        {
+                            "id": f"identity-{interface}",
+                            "interface": interface,
+                            "region": region,
+                            "region_id": region,
+                            "url": f"{url}/v3",
+                        }
+                        for interface in ("admin", "internal", "public")
+                    ],
+                }
+            ],
+            **_times(issued_at, expires_at),
+        }
+    }
+
+
+def _named(identifier: str, name: str) -> dict[str, Any]:
+    """Give an id and a name, which readers insist on, even where the directory has none."""
+    return {"id": identifier, "name": name or identifier}
+
+
+def _roles(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"id": name, "name": name} for name in sorted(names)]
+
+
+def _times(issued_at: float, expires_at: float) -> dict[str, Any]:
+    return {
+        "issued_at": _time(issued_at),
+        "expires_at": _time(expires_at),
+        "audit_ids": [secrets.token_urlsafe(16)],
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
