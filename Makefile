@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers format lock lock-javascript check
+.PHONY: help setup demo test interop lint types layers format lock lock-javascript check
 bin := .venv/bin
 
 help: ## print this list
@@ -14,6 +14,9 @@ demo: setup ## start on an embedded directory, with a worked example
 
 test: ## run every test; ARGS="tests/unit -k policy" runs some
 	./tests/run $(ARGS)
+
+interop: ## run unmodified object stores against a running authsvc; ARGS="-k presigned" runs some
+	./tests/interop/run $(ARGS)
 
 lint: setup ## check style and format
 	$(bin)/ruff check
@@ -33,6 +36,7 @@ lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--up
 	$(bin)/pip install --quiet 'uv>=0.13,<0.14'
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --extra dev --output-file requirements-dev.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
+	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --output-file tests/interop/requirements.txt tests/interop/requirements.in
 
 # Without annotations, index addresses and host names: the files are the same wherever they are made.
 locked := pip compile --quiet --universal --python-version 3.11 --generate-hashes \

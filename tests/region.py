@@ -128,6 +128,7 @@ class Authsvc:
         self._leash: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
+        self.exit_code = None
         with self.log.open("wb") as out, self.stderr.open("wb") as err:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "authsvc", "serve"],

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+INTEROP = "tests/interop/requirements.txt"
 PINNED = re.compile(
     r"(?P<requirement>[A-Za-z0-9._-]+==[^\s;]+)(?: ; [^\\]+)?(?: --hash=sha256:[0-9a-f]{64})+"
 )
@@ -39,7 +40,7 @@ def wanted(*extras: str) -> list[Requirement]:
     return [Requirement(line) for line in asked]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", INTEROP])
 def test_every_entry_is_pinned_and_hashed_and_names_no_place(name):
     strange = [entry for entry in entries(name) if not PINNED.fullmatch(entry)]
     assert not strange

@@ -1,0 +1,88 @@
+"""Object stores as processes of their own: where their programs are, how one runs, and what an operator's page says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING, Self
+
+from tests.processes import HOST, LEASH
+from tests.region import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PLACE = ROOT / ".cache" / "interop"
+UNPACKED = PLACE / "unpacked"
+FOLDERS = (PLACE / "venv/bin", UNPACKED / "usr/bin", UNPACKED / "usr/sbin")
+PATIENCE = 90.0
+
+
+def block(page: str, name: str) -> str:
+    """Return what the page of ``docs/stores`` says under ``<!-- proven: name -->``."""
+    text = (ROOT / "docs" / "stores" / page).read_text(encoding="utf-8")
+    found = re.search(rf"<!-- proven: {name} -->\n```ini\n(.*?)```", text, re.DOTALL)
+    assert found, f"{page} no longer shows {name}"
+    return found[1]
+
+
+def program(name: str) -> str:
+    """Return where a store's program is: ours first, then the system's."""
+    found = shutil.which(name, path=os.pathsep.join([*map(str, FOLDERS), *os.get_exec_path()]))
+    assert found, f"{name} is not there; ./tests/interop/run gets it"
+    return found
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return a store's environment: little more than where its unpacked libraries are."""
+    libraries = sorted({str(path.parent) for path in UNPACKED.glob("**/*.so.*")})
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+        "PYTHONPATH": str(UNPACKED / "usr/lib/python3/dist-packages") if libraries else "",
+    }
+
+
+class Server:
+    """A process of a store, with its output in a file; killed if the test run is."""
+
+    def __init__(self, name: str, arguments: Sequence[str | Path], port: int, log: Path) -> None:
+        self.name, self.port, self.log = name, port, log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=environment(log.parent),
+                start_new_session=True,
+            )
+        self._leash = subprocess.Popen(
+            ["/bin/sh", "-c", LEASH, "leash", str(self._process.pid), str(log.parent)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def await_listening(self) -> Self:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
+                return self
+            told = self.log.read_text(errors="replace")[-3000:]
+            assert self._process.poll() is None, f"{self.name} ended at once:\n{told}"
+            assert time.monotonic() < deadline, f"{self.name} does not listen:\n{told}"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._leash.communicate(b"released\n")
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
