@@ -247,6 +247,12 @@ class Settings:
         60.0,
         "Seconds a user's token document is good for: how long Ceph RGW remembers a user's secret key.",
     )
+    keystone_patience: float = _setting(
+        _number(0, 30),
+        2.0,
+        "Seconds for which a store's question is held while the directory does not answer and nothing is "
+        "remembered: Swift takes 503 for a bad signature, so a late answer is better.",
+    )
     keystone_token_lifetime: float = _setting(
         _number(60, 7 * 86400), 3600.0, "Seconds a token is good for that a store logged in for."
     )

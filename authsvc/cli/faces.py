@@ -25,6 +25,7 @@ def keystone_rules(settings: Settings) -> keystone.Rules:
     return keystone.Rules(
         url=settings.keystone_url,
         lifetime=settings.keystone_lifetime,
+        patience=settings.keystone_patience,
         token_lifetime=settings.keystone_token_lifetime,
         token_keys=tuple(base64.b64decode(key.reveal()) for key in settings.token_keys),
         dashes=settings.keystone_dashes,

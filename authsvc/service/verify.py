@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from authsvc import signing
-from authsvc.errors import AuthError, SignatureMismatch, UnknownAccessKey
+from authsvc.errors import AuthError, DirectoryUnavailable, SignatureMismatch, UnknownAccessKey
 from authsvc.model import Secret
 from authsvc.service.decisions import allowed, refused
 from authsvc.service.policy import ANYTHING, check_body
@@ -17,7 +18,7 @@ from authsvc.signing import presented
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from authsvc.model import Credential
+    from authsvc.model import AccessKey, Credential
     from authsvc.ports import Clock, Directory, EventSink
     from authsvc.service.policy import Expectation, Policy
     from authsvc.signing import Claim, Scheme, SignedRequest
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 READ_AGAIN_AFTER = 1.0
 """Seconds: a mismatch is reported only on a secret the directory gave within this time. It bounds both how
 long a rotated secret may be told "mismatch" and how often bad signatures make us ask."""
+
+ASK_AGAIN_AFTER = 0.1
+"""Seconds between two questions to a directory that does not answer, where the asker has patience."""
+
+MOST_PATIENT = 256
+"""Requests that wait so at once; beyond it nobody is made to wait."""
 
 _DECOY = Secret("the hash of a secret nobody has, so that unknown keys take as long as wrong ones")
 
@@ -55,6 +62,7 @@ class Verify:
         self._directory = directory
         self._clock = clock
         self._events = events
+        self._patient = 0
 
     async def __call__(
         self, request: SignedRequest, *, caller: str, expect: Expectation = ANYTHING
@@ -81,8 +89,11 @@ class Verify:
         signature: str,
         caller: str,
         expect: Expectation = ANYTHING,
+        patience: float = 0.0,
     ) -> Verified:
         """Return who signed a string that the caller made of a request it saw and keeps to itself.
+
+        ``patience`` is for how many seconds the directory is asked again if it does not answer.
 
         Raises:
             Malformed: It is no string that a request is signed by.
@@ -90,14 +101,16 @@ class Verify:
             Unavailable: It could not be found out.
         """
         read = partial(presented.read, access_key=access_key, text=text, signature=signature)
-        return await self._verify(read, caller=caller, expect=expect)
+        return await self._verify(read, caller=caller, expect=expect, patience=patience)
 
-    async def _verify(self, read: Callable[[], Claim], *, caller: str, expect: Expectation) -> Verified:
+    async def _verify(
+        self, read: Callable[[], Claim], *, caller: str, expect: Expectation, patience: float = 0.0
+    ) -> Verified:
         began = self._clock.monotonic()
         claim: Claim | None = None
         try:
             claim = read()
-            credential = await self._prove(claim, expect)
+            credential = await self._prove(claim, expect, patience)
         except AuthError as error:
             if claim is not None:
                 error.scheme, error.access_key = claim.scheme, claim.access_key
@@ -115,10 +128,10 @@ class Verify:
         )
         return Verified(claim=claim, credential=credential)
 
-    async def _prove(self, claim: Claim, expect: Expectation) -> Credential:
+    async def _prove(self, claim: Claim, expect: Expectation, patience: float) -> Credential:
         now = self._clock.now()
         self.policy.admit(claim, now=now, expect=expect)
-        found = await self._directory.find(claim.access_key)
+        found = await self._find(claim.access_key, patience)
         try:
             credential = self._proven(claim, found)
         except SignatureMismatch:
@@ -129,6 +142,20 @@ class Verify:
         self.policy.check_state(credential, now=self._clock.now())
         check_body(claim)
         return credential
+
+    async def _find(self, access_key: AccessKey, patience: float) -> Credential | None:
+        until = self._clock.monotonic() + patience
+        while True:
+            try:
+                return await self._directory.find(access_key)
+            except DirectoryUnavailable:
+                if self._clock.monotonic() >= until or self._patient >= MOST_PATIENT:
+                    raise
+            self._patient += 1
+            try:
+                await asyncio.sleep(ASK_AGAIN_AFTER)
+            finally:
+                self._patient -= 1
 
     def _proven(self, claim: Claim, credential: Credential | None) -> Credential:
         if credential is None:

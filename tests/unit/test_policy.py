@@ -230,3 +230,46 @@ def test_another_body_than_the_signed_one_is_refused():
 def test_timestamps_beyond_the_calendar_do_not_break_the_refusal():
     assert timestamp(1e30) == "9999-12-31T23:59:59Z"
     assert timestamp(-1e30) == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("age", "strict", "admitted"),
+    [
+        (900, False, True),
+        (604800 + 900, False, True),
+        (604800 + 901, False, False),
+        (-900, False, True),
+        (-901, False, False),
+        (900, True, True),
+        (901, True, False),
+    ],
+)
+def test_a_string_presented_alone_may_be_as_old_as_a_presigned_request(age, strict, admitted):
+    policy = dataclasses.replace(ALL, presented_strict=strict)
+    shown = claim(presented=True, signed_at=NOW - age)
+    if admitted:
+        policy.admit(shown, now=NOW)
+    else:
+        with pytest.raises(errors.TimeSkewed):
+            policy.admit(shown, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("service", "presented", "services", "admitted"),
+    [
+        ("s3", True, (), True),
+        ("iam", True, (), True),
+        ("ec2", True, (), False),
+        ("ec2", False, (), True),
+        ("ec2", True, ("ec2",), False),
+        ("iam", True, ("s3",), False),
+    ],
+)
+def test_a_string_presented_alone_is_for_services_that_stores_serve(service, presented, services, admitted):
+    policy = dataclasses.replace(ALL, services=frozenset(services))
+    shown = claim(presented=presented, scope=Scope(date="20270115", region="r", service=service))
+    if admitted:
+        policy.admit(shown, now=NOW)
+    else:
+        with pytest.raises(errors.ScopeMismatch):
+            policy.admit(shown, now=NOW)

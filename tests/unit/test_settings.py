@@ -96,6 +96,10 @@ def test_all_problems_are_reported_together():
         ({"AUTHSVC_STREAM": "binlog"}, "not in this version"),
         ({"AUTHSVC_STREAM": "sometimes"}, "AUTHSVC_STREAM"),
         ({"AUTHSVC_CACHE_KEYS": "c2hvcnQ="}, "32 are needed"),
+        ({"AUTHSVC_TOKEN_KEYS": "c2hvcnQ="}, "AUTHSVC_TOKEN_KEYS: line 1 holds 5 bytes, 32 are needed"),
+        ({"AUTHSVC_KEYSTONE_URL": "auth.example"}, "AUTHSVC_KEYSTONE_URL: must be http:// or https://"),
+        ({"AUTHSVC_KEYSTONE_URL": "https://user@auth.example"}, "without user"),
+        ({"AUTHSVC_KEYSTONE_URL": "https://auth.example/?x"}, "without user, query or fragment"),
         ({"AUTHSVC_CACHE_KEYS": KEY + "\n!!"}, "line 2 is not base64"),
     ],
 )

@@ -5,14 +5,15 @@ import dataclasses
 import pytest
 
 from authsvc import errors
-from authsvc.model import State
+from authsvc.model import Secret, State
 from authsvc.service.identify import Identify
 from authsvc.service.policy import Expectation, Policy
 from authsvc.service.verify import Verify
-from authsvc.signing import SignedRequest
+from authsvc.signing import Scope, SignedRequest
 from authsvc.signing.s3v2 import S3V2
-from authsvc.signing.sigv4 import SigV4
-from tests.people import ACCESS_KEY, NOW, HeardEvents, StoppedClock, alice, signed_s3
+from authsvc.signing.scope import credential_scope
+from authsvc.signing.sigv4 import SigV4, signature, signing_key
+from tests.people import ACCESS_KEY, NOW, SECRET_KEY, HeardEvents, StoppedClock, alice, signed_s3
 
 
 class Remembering:
@@ -154,3 +155,61 @@ async def test_identify_answers_for_disabled_users_and_refuses_keys_two_people_h
     with pytest.raises(errors.Unavailable):
         await identify(Remembering(errors.DirectoryUnavailable()))(ACCESS_KEY, caller="zone")
     assert [decision.verdict for decision in events.decisions] == ["allow", "deny", "deny", "unavailable"]
+
+
+class Waking:
+    """A directory that does not answer the first few times; each question takes a second."""
+
+    def __init__(self, clock, answers_from):
+        self.asked = 0
+        self._clock, self._answers_from = clock, answers_from
+
+    async def find(self, _access_key, *, max_age=None):
+        self.asked += 1
+        self._clock.advance(1)
+        if self.asked < self._answers_from:
+            raise errors.DirectoryUnavailable
+        return alice(as_of=self._clock.now())
+
+    async def ping(self):
+        raise NotImplementedError
+
+
+def string_of_alice():
+    scope = Scope(date="20270115", region="us-east-1", service="s3")
+    text = f"AWS4-HMAC-SHA256\n20270115T080000Z\n{credential_scope(scope)}\n{'0' * 64}"
+    made = signature(signing_key(Secret(SECRET_KEY), scope), text)
+    return {"access_key": ACCESS_KEY, "text": text, "signature": made, "caller": "swift"}
+
+
+def patient(answers_from):
+    clock = StoppedClock()
+    directory = Waking(clock, answers_from)
+    policy = Policy(schemes=frozenset({"sigv4"}))
+    seams = {"schemes": (SigV4(),), "policy": policy, "clock": clock, "events": HeardEvents()}
+    return directory, Verify(directory=directory, **seams)
+
+
+async def test_a_string_alone_goes_through_the_same_steps():
+    events = HeardEvents()
+    verified = await verify(Remembering(alice()), events=events).string(**string_of_alice())
+    assert (verified.claim.scheme, verified.claim.presented) == ("sigv4", True)
+    with pytest.raises(errors.SignatureMismatch):
+        await verify(Remembering(alice(secret="another")), events=events).string(**string_of_alice())
+    with pytest.raises(errors.UnknownString):
+        await verify(Remembering(alice()), events=events).string(**string_of_alice() | {"text": "x"})
+    assert [decision.verdict for decision in events.decisions] == ["allow", "deny", "deny"]
+
+
+async def test_whoever_has_patience_hears_from_a_directory_that_comes_back():
+    directory, asking = patient(answers_from=3)
+    assert (await asking.string(**string_of_alice(), patience=2.5)).credential.principal.user.name == "alice"
+    assert directory.asked == 3
+
+
+@pytest.mark.parametrize(("patience", "asked"), [(0, 1), (2, 2)])
+async def test_patience_ends(patience, asked):
+    directory, asking = patient(answers_from=99)
+    with pytest.raises(errors.DirectoryUnavailable):
+        await asking.string(**string_of_alice(), patience=patience)
+    assert directory.asked == asked

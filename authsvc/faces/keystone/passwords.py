@@ -48,8 +48,14 @@ class PasswordHash:
     @classmethod
     def make(cls, password: bytes, *, n: int = 2**14) -> Self:
         """Hash a password under a salt of its own; ``n`` is what it costs, 2**14 some 40 ms."""
-        empty = cls(n=n, r=8, p=1, salt=secrets.token_bytes(_SALT), hashed=bytes(_HASH))
+        empty = cls.of_nobody(n=n)
         return replace(empty, hashed=empty.compute(password))
+
+    @classmethod
+    def of_nobody(cls, *, n: int = 2**14) -> Self:
+        """Make up a hash that no password has, to be as slow about as about another."""
+        salt, hashed = secrets.token_bytes(_SALT), secrets.token_bytes(_HASH)
+        return cls(n=n, r=8, p=1, salt=salt, hashed=hashed)
 
     def __str__(self) -> str:
         salt, hashed = (base64.b64encode(part).decode() for part in (self.salt, self.hashed))

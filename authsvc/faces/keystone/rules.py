@@ -16,6 +16,8 @@ class Rules:
     Attributes:
         url: Where this face is reached, without ``/v3``; None: as the request's Host says.
         lifetime: Seconds a document about a user is good for. Ceph RGW forgets a user's secret at its end.
+        patience: Seconds for which a string is held while the directory does not answer. Swift takes a 503 for
+            a bad signature, and waits ten seconds for an answer.
         token_lifetime: Seconds a token issued to a service is good for.
         token_keys: 32 bytes each; the first seals issued tokens, all open them. Empty: none are issued.
         dashes: Keep the dashes of an account's uuid in the project's id. RGW takes none in a tenant's name.
@@ -26,6 +28,7 @@ class Rules:
 
     url: str | None = None
     lifetime: float = 60.0
+    patience: float = 2.0
     token_lifetime: float = 3600.0
     token_keys: tuple[bytes, ...] = ()
     dashes: bool = False

@@ -32,7 +32,7 @@ async def s3tokens(exchange: Exchange, request: web.Request, caller: Caller) -> 
         Denied: The user did not sign the string, or may not.
         Unavailable: It could not be found out.
     """
-    verified = await _verified(request, caller)
+    verified = await _verified(exchange, request, caller)
     issued_at, expires_at = lifetime(exchange, request, verified)
     return answer(
         user_token(
@@ -51,7 +51,7 @@ async def s3tokens_v2(exchange: Exchange, request: web.Request, caller: Caller) 
     Raises:
         AuthError: As above.
     """
-    verified = await _verified(request, caller)
+    verified = await _verified(exchange, request, caller)
     issued_at, expires_at = lifetime(exchange, request, verified)
     principal = verified.credential.principal
     return answer(user_token_v2(principal, exchange.rules, issued_at=issued_at, expires_at=expires_at))
@@ -89,13 +89,14 @@ def lifetime(exchange: Exchange, request: web.Request, verified: Verified) -> tu
     return issued_at, expires_at if key_ends is None else min(expires_at, key_ends)
 
 
-async def _verified(request: web.Request, caller: Caller) -> Verified:
+async def _verified(exchange: Exchange, request: web.Request, caller: Caller) -> Verified:
     given = credentials(parse(await read_body(request)))
     verified = await request.app[SERVICE].verify.string(
         access_key=text(given, "access"),
         text=presented.decode(text(given, "token")),
         signature=text(given, "signature"),
         caller=caller.name,
+        patience=exchange.rules.patience,
     )
     note(
         request,

@@ -79,7 +79,7 @@ class ServiceUsers:
         self._by_caller = {user.caller.name: user for user in self.all}
         self._key = secrets.token_bytes(32)
         self._known: dict[str, tuple[bytes, PasswordHash]] = {}
-        self._decoy = PasswordHash.make(secrets.token_bytes(32))
+        self._decoy = PasswordHash.of_nobody()
         self._one = asyncio.Semaphore(1)
         self._waiting = 0
         self._left, self._counted_at = float(ATTEMPTS), 0.0
