@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop lint types layers format lock lock-javascript check
+.PHONY: help setup demo test interop lint types layers format lock lock-javascript check setup-deploy image-check
 bin := .venv/bin
 
 help: ## print this list
@@ -37,6 +37,9 @@ lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--up
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --extra dev --output-file requirements-dev.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --output-file tests/interop/requirements.txt tests/interop/requirements.in
+	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --extra deploy --output-file requirements-deploy.txt pyproject.toml
+	sed -n '/^requires = /s/[^"]*"\([^"]*\)"[^"]*/\1\n/gp' pyproject.toml | \
+		UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements-build.txt -
 
 # Without annotations, index addresses and host names: the files are the same wherever they are made.
 locked := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -46,3 +49,9 @@ lock-javascript: setup ## list the JavaScript clients of the tests anew, by vers
 	$(bin)/python -m tests.clients.javascript lock
 
 check: lint types layers test ## all of these
+
+setup-deploy: ## prepare what the checks of the deployment need on top
+	./tests/deploy/set-up
+
+image-check: setup-deploy ## build the image and run it, on a base of our own; takes root
+	./tests/deploy/image

@@ -9,6 +9,7 @@ from authsvc.cli.check import check
 from authsvc.cli.demo import demo
 from authsvc.cli.explain import explain_command
 from authsvc.cli.forget import forget
+from authsvc.cli.health import health
 from authsvc.cli.regions import regions
 from authsvc.cli.serve import serve
 from authsvc.cli.settings import settings
@@ -29,5 +30,17 @@ def main() -> None:
     """
 
 
-for command in (demo, serve, check, explain_command, tokens, users, regions, forget, migrate, settings):
+for command in (
+    demo,
+    serve,
+    check,
+    health,
+    explain_command,
+    tokens,
+    users,
+    regions,
+    forget,
+    migrate,
+    settings,
+):
     main.add_command(command)

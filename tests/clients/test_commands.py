@@ -15,6 +15,7 @@ from authsvc.faces.keystone.passwords import PasswordHash
 from tests.clients.capture import Store
 from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
+from tests.processes import free_port
 from tests.region import Authsvc, ask, await_that, command, signed
 
 
@@ -332,3 +333,23 @@ def test_settings_that_contradict_are_told_together(sqlite):
 def test_a_port_that_is_taken_is_one_clear_line(sqlite, region):
     port = region.authsvc.url.rpartition(":")[2]
     assert port in failed("serve", environment=sqlite | {"AUTHSVC_PORT": port, "AUTHSVC_OPS_PORT": "0"})
+
+
+def test_health_asks_the_ops_port(region):
+    assert json.loads(ok("health", "--url", region.authsvc.ops)) == {"alive": True}
+    assert json.loads(ok("health", "--ready", "--url", region.authsvc.ops))["ready"] is True
+    port = region.authsvc.ops.rpartition(":")[2]
+    everywhere = {"AUTHSVC_HOST": "0.0.0.0", "AUTHSVC_OPS_PORT": port}
+    assert json.loads(ok("health", environment=everywhere)) == {"alive": True}
+
+
+def test_health_says_no_of_what_is_not_there_or_not_ready(region, tmp_path):
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert failed("health", "--url", nobody).endswith(f"{nobody} does not answer: ClientConnectorError")
+    away = {"AUTHSVC_DATABASE_URL": f"mysql://nobody:here@127.0.0.1:{free_port()}/cloud"}
+    service = Authsvc(tmp_path, away).start()
+    try:
+        done = command("health", "--ready", "--url", service.ops)
+        assert (done.returncode, json.loads(done.stdout)["ready"]) == (1, False)
+    finally:
+        service.stop()

@@ -1,0 +1,42 @@
+# Builds without BuildKit, and with nothing from a registry but the base. `make image-check` builds and runs it.
+ARG BASE=python:3.13-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY requirements-build.txt requirements.txt ./
+# Wheels only, by hash: nothing is compiled here, and nothing comes in whose hash is not in the files. The
+# second environment has no pip; it is the one that is kept.
+RUN python3 -m venv /build \
+    && python3 -m venv --without-pip /app \
+    && /build/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes \
+        -r requirements-build.txt \
+    && /build/bin/pip --python /app/bin/python install --no-cache-dir --disable-pip-version-check \
+        --only-binary :all: --require-hashes -r requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY authsvc authsvc
+COPY migrations migrations
+RUN /build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+        --wheel-dir /dist . \
+    && /build/bin/pip --python /app/bin/python install --no-cache-dir --disable-pip-version-check --no-index \
+        --no-deps /dist/*.whl
+
+FROM ${BASE}
+ARG VERSION=0 REVISION=unknown
+LABEL org.opencontainers.image.title="authsvc" \
+    org.opencontainers.image.description="Who does this API key belong to, and did that user sign this request?" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /app /app
+# A container's address is its own, so all of it is listened on; who may reach it is the network's to say.
+ENV PATH=/app/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    AUTHSVC_HOST=0.0.0.0
+WORKDIR /app
+USER 10001:10001
+EXPOSE 8180 8181
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 CMD ["authsvc", "health"]
+ENTRYPOINT ["authsvc"]
+CMD ["serve"]
