@@ -141,8 +141,8 @@ class Settings:
     redis_url: Secret | None = _setting(
         fields.Function(deserialize=_secret),
         None,
-        "Shared cache: `redis://`, `rediss://` or `redis+sentinel://host:port,host:port/master`; empty: "
-        "in-process cache only.",
+        "Shared cache: `redis://host:port`, `redis+sentinel://host:port,host:port/master` or "
+        "`redis+cluster://host:port,host:port`, with `rediss` for TLS; empty: in-process cache only.",
     )
     cache_keys: tuple[Secret, ...] = _setting(
         fields.Function(deserialize=_keys),

@@ -7,10 +7,11 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from authsvc.cache.clients import open_redis
 from authsvc.cache.directory import CachedDirectory, Shared
 from authsvc.cache.local import LocalCache
 from authsvc.cache.seal import Sealer
-from authsvc.cache.shared import RedisSharedCache, open_redis
+from authsvc.cache.shared import RedisSharedCache
 from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.engine import open_engine
 from authsvc.directory.owned import OwnedDirectory

@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
+from authsvc.cache.clients import DEADLINE, close_redis
 from authsvc.errors import SharedCacheUnavailable
 from authsvc.service.breaker import Breaker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from authsvc.model import Secret
+    from authsvc.cache.clients import AnyRedis
     from authsvc.ports import Clock
-
-DEADLINE = 0.05
-"""Seconds for one call; the library's own defaults wait for seconds, or for ever."""
 
 LONGEST = 8192
 """Bytes read of a record at most: somebody else's hundred megabytes under our name are cut, and then no record."""
-
-CONNECTIONS = 32
 
 
 class RedisSharedCache:
     """A breaker in front of Redis, so that a hung one costs its deadline only now and then."""
 
-    def __init__(self, client: Redis, clock: Clock, *, deadline: float = DEADLINE) -> None:
-        """Take a client; nothing is connected yet. No call takes longer than ``deadline`` seconds."""
+    def __init__(self, client: AnyRedis, clock: Clock, *, deadline: float = DEADLINE) -> None:
+        """Take a client; nothing is connected yet. Nobody waits longer than ``deadline`` seconds for a call."""
         self._client = client
         self._deadline = deadline
+        self._calls: set[asyncio.Task[Any]] = set()
         self.breaker = Breaker(clock, rest=1.0, after=2)
 
     async def get(self, *names: str) -> Sequence[bytes | None]:
         """Return each name's record, None where there is none."""
-        pipeline = self._client.pipeline(transaction=False)
-        for name in names:
-            pipeline.getrange(name, 0, LONGEST - 1)
-        found = await self._within_deadline(pipeline.execute(raise_on_error=False))
-        return [record if isinstance(record, bytes) and record else None for record in found]
+        found: Sequence[bytes | None] = await self._within_deadline(self._read_all(names))
+        return found
 
     async def put(self, name: str, record: bytes, *, ttl: float) -> None:
         """Keep the record for ttl seconds."""
@@ -54,23 +44,48 @@ class RedisSharedCache:
         """Close the connections, within a second."""
         try:
             async with asyncio.timeout(1.0):
-                await self._client.aclose()
+                if self._calls:
+                    await asyncio.wait(self._calls)
+                await close_redis(self._client)
         except Exception:  # noqa: BLE001, S110 - it is going away either way
             pass
+
+    async def _read_all(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        # Each by itself: a cluster keeps them in different places. There are several only while keys are rotated.
+        if len(names) == 1:
+            return [await self._read(names[0])]
+        return await asyncio.gather(*map(self._read, names))
+
+    async def _read(self, name: str) -> bytes | None:
+        try:
+            found = await self._client.getrange(name, 0, LONGEST - 1)
+        except ResponseError:  # something else than a record stands there
+            return None
+        return found if isinstance(found, bytes) and found else None
 
     async def _within_deadline(self, call: Any) -> Any:
         if not self.breaker.admits():
             call.close()
             raise SharedCacheUnavailable
+        # Nobody waits for longer, but the call itself ends by its own timeouts: cancelled while it connects, or
+        # learns where a cluster keeps what, the library would leave sockets open and never get to know.
+        task = asyncio.create_task(call, name="redis")
+        self._calls.add(task)
+        task.add_done_callback(self._ended)
         try:
             async with asyncio.timeout(self._deadline):
-                answer = await call
+                answer = await asyncio.shield(task)
         except Exception as error:
             # Down, hung, full, read-only, loading, another password: to us they are one.
             self.breaker.failed()
             raise SharedCacheUnavailable from error
         self.breaker.succeeded()
         return answer
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._calls.discard(task)
+        if not task.cancelled():
+            task.exception()  # taken note of, for when nobody waits any more
 
 
 class MemorySharedCache:
@@ -96,48 +111,3 @@ class MemorySharedCache:
     def _require_up(self) -> None:
         if self.down:
             raise SharedCacheUnavailable
-
-
-def open_redis(url: Secret, *, deadline: float = DEADLINE) -> Redis:
-    """Make a client for ``redis://``, ``rediss://`` or ``redis+sentinel://host:port,host:port/master``.
-
-    Raises:
-        ValueError: The URL cannot be used; it is not quoted.
-    """
-    options: dict[str, Any] = {
-        "socket_timeout": deadline,
-        "socket_connect_timeout": deadline,
-        "retry": Retry(NoBackoff(), 0),
-        "health_check_interval": 0,
-    }
-    text = url.reveal()
-    try:
-        if text.startswith("redis+sentinel://"):
-            return _by_sentinel(text, options)
-        pool = BlockingConnectionPool.from_url(text, max_connections=CONNECTIONS, timeout=deadline, **options)
-    except (ValueError, TypeError):
-        raise ValueError(
-            "the Redis URL must be redis://, rediss:// or redis+sentinel://host:port,host:port/master"
-        ) from None
-    return Redis.from_pool(pool)
-
-
-def _by_sentinel(url: str, options: dict[str, Any]) -> Redis:
-    parts = urlsplit(url)
-    login, _, hosts = parts.netloc.rpartition("@")
-    username, _, password = login.partition(":")
-    master = parts.path.strip("/")
-    if not hosts or not master:
-        raise ValueError
-    nodes = []
-    for host in hosts.split(","):
-        name, _, port = host.rpartition(":")
-        nodes.append((name or host, int(port) if name else 26379))
-    if password:
-        options |= {"username": unquote(username) or None, "password": unquote(password)}
-    query = dict(parse_qsl(parts.query))
-    sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
-        nodes, sentinel_kwargs={"socket_timeout": DEADLINE}, **options
-    )
-    client: Redis = sentinel.master_for(master, db=int(query.get("db", 0)))
-    return client

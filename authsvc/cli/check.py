@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cache.shared import RedisSharedCache, open_redis
+from authsvc.cache.clients import open_redis
+from authsvc.cache.shared import RedisSharedCache
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.failing import told_in_one_line
 from authsvc.cli.process import read_callers, tls_context

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from authsvc.cache.shared import DEADLINE, LONGEST, MemorySharedCache, RedisSharedCache, open_redis
+from authsvc.cache.clients import DEADLINE, open_redis
+from authsvc.cache.shared import LONGEST, MemorySharedCache, RedisSharedCache
 from authsvc.errors import SharedCacheUnavailable
 from authsvc.model import Secret
 from authsvc.wiring import SystemClock

@@ -56,7 +56,7 @@ CHOOSERS = {
 # Who may look into a Secret. Add to this list as late as possible.
 REVEALERS = {
     "cache/record.py",  # what is sealed
-    "cache/shared.py",  # the password in Redis's address
+    "cache/clients.py",  # the password in Redis's address
     "cli/faces.py",  # the keys of the tokens that a face issues
     "cli/users.py",  # a new user's key, shown once
     "directory/cipher.py",  # database keys
