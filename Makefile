@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop lint types layers format lock lock-javascript check setup-deploy image-check
+.PHONY: help setup demo test interop lint types layers format lock lock-javascript check setup-deploy image-check chart chart-check
 bin := .venv/bin
 
 help: ## print this list
@@ -52,6 +52,12 @@ check: lint types layers test ## all of these
 
 setup-deploy: ## prepare what the checks of the deployment need on top
 	./tests/deploy/set-up
+
+chart: setup ## write what is generated in helm/: its README from values.yaml, the settings its schema knows
+	$(bin)/python .ci/chart
+
+chart-check: setup-deploy ## render the chart with a real Helm, and hold it to Kubernetes' schemas and our policies
+	$(bin)/pytest -n 2 tests/deploy/test_chart.py
 
 image-check: setup-deploy ## build the image and run it, on a base of our own; takes root
 	./tests/deploy/image
