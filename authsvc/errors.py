@@ -14,6 +14,8 @@
     │   ├── MalformedParameters        the parameters a Query-style scheme signs
     │   │   ├── MissingParameter       one of them is not there
     │   │   └── ObsoleteVersion        a version of the signature that can be forged
+    │   ├── MalformedForm              an upload form that is none, or can be read in two ways
+    │   ├── InvalidPolicyDocument      the policy of an upload form
     │   ├── MissingDate                no date, or none that can be read
     │   ├── MissingPayloadHash         S3 V4 without x-amz-content-sha256
     │   ├── UnknownPayloadHash         a payload token nobody defined
@@ -26,6 +28,15 @@
     │   ├── UnknownAccessKey
     │   ├── SignatureMismatch
     │   ├── BodyMismatch               signed, but the body is another one
+    │   ├── NotAnUpload                a payload in chunks where nothing is uploaded
+    │   ├── MissingDecodedLength       chunks whose payload's own length is not said
+    │   ├── UnknownTrailer             a trailer that is no checksum
+    │   ├── PolicyUnmet                an upload form says more, or other, than its policy allows
+    │   ├── FileTooLarge               the file of a form has more bytes than its policy allows
+    │   ├── FileTooSmall               it has fewer
+    │   ├── IncompleteBody             signed, but the chunks are cut, or framed wrongly
+    │   │   ├── InvalidChunkSize       a chunk too small to be followed by another
+    │   │   └── MalformedTrailer       the trailers are not those that were announced
     │   ├── TimeSkewed                 signed too long ago, or in the future
     │   ├── Expired                    its own end has passed
     │   ├── NotYetValid                presigned for later
@@ -33,7 +44,8 @@
     │   ├── LifetimeTooLong            presigned for longer than we allow
     │   ├── SchemeRefused              a scheme, or algorithm, that is switched off
     │   ├── ScopeMismatch              signed for another region or service
-    │   │   └── QueryScopeMismatch     the same, where the scope stands in the query
+    │   │   ├── QueryScopeMismatch     the same, where the scope stands in the query
+    │   │   └── FormScopeMismatch      the same, where it stands in an upload form
     │   ├── InvalidToken               a session token that is not ours
     │   └── AccountProblem             the user, account, domain or key is switched off (detail: reason)
     └── Unavailable                    could not find out: neither yes nor no
@@ -133,6 +145,18 @@ class ObsoleteVersion(MalformedParameters):
     default = "this version of the signature is not accepted"
 
 
+class MalformedForm(Malformed):
+    """An upload form that is none, breaks off before its file, or can be read in two ways."""
+
+    default = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class InvalidPolicyDocument(Malformed):
+    """The policy of an upload form cannot be read."""
+
+    default = "Invalid Policy: Invalid JSON."
+
+
 class MissingDate(Malformed):
     """There is no date, or none that can be read."""
 
@@ -205,6 +229,60 @@ class BodyMismatch(Denied):
     default = "The provided 'x-amz-content-sha256' header does not match what was computed."
 
 
+class NotAnUpload(Denied):
+    """The payload is said to come in chunks, and such a request uploads nothing."""
+
+    default = "a payload in chunks is accepted for PutObject and UploadPart alone"
+
+
+class MissingDecodedLength(Denied):
+    """A payload in chunks without ``x-amz-decoded-content-length``, or with one that is no length."""
+
+    default = "You must provide the Content-Length HTTP header."
+
+
+class UnknownTrailer(Denied):
+    """``x-amz-trailer`` names what is no checksum, twice the same, or comes with a payload without trailers."""
+
+    default = "The value specified in the x-amz-trailer header is not supported"
+
+
+class PolicyUnmet(Denied):
+    """An upload form that its own policy does not allow: a condition that fails, or a field without one."""
+
+    default = "Invalid according to Policy"
+
+
+class FileTooLarge(Denied):
+    """The file of an upload form has more bytes than its policy allows."""
+
+    default = "Your proposed upload exceeds the maximum allowed size"
+
+
+class FileTooSmall(Denied):
+    """The file of an upload form has fewer bytes than its policy asks for."""
+
+    default = "Your proposed upload is smaller than the minimum allowed size"
+
+
+class IncompleteBody(Denied):
+    """The chunks break off, are framed wrongly, or hold more or less than was said."""
+
+    default = "The request body terminated unexpectedly"
+
+
+class InvalidChunkSize(IncompleteBody):
+    """A chunk that another one follows is smaller than 8192 bytes."""
+
+    default = "Only the last chunk is allowed to have a size less than 8192 bytes"
+
+
+class MalformedTrailer(IncompleteBody):
+    """The trailers are not those that ``x-amz-trailer`` named, or are not signed."""
+
+    default = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+
+
 class TimeSkewed(Denied):
     """Signed too long ago, or too far in the future."""
 
@@ -249,6 +327,10 @@ class ScopeMismatch(Denied):
 
 class QueryScopeMismatch(ScopeMismatch):
     """A presigned request's credential scope names another region or service."""
+
+
+class FormScopeMismatch(ScopeMismatch):
+    """An upload form's credential scope names another region or service."""
 
 
 class InvalidToken(Denied):

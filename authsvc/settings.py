@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX = "AUTHSVC_"
-SCHEMES = ("cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2")
+SCHEMES = ("cloudstack", "sigv4", "sigv4a", "sigv4-post", "s3v2", "s3v2-post", "sigv2")
 FACES = ("native", "cloudstack", "keystone")
 _KEY_BYTES = 32
 

@@ -26,9 +26,11 @@ from authsvc.service.service import Service
 from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.s3v2post import S3V2Post
 from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A
+from authsvc.signing.sigv4post import SigV4Post
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +54,15 @@ CLOCK = SystemClock()
 
 def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
     """List every scheme this version speaks; policy switches one off, so that its refusal has a name."""
-    return (SigV4(), SigV4A(), S3V2(), SigV2(), CloudStack(lenient=lenient or settings.cloudstack_lenient))
+    return (
+        SigV4(),
+        SigV4A(),
+        SigV4Post(),
+        S3V2(),
+        S3V2Post(),
+        SigV2(),
+        CloudStack(lenient=lenient or settings.cloudstack_lenient),
+    )
 
 
 def policy(settings: Settings) -> Policy:

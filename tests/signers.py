@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import re
 from urllib.parse import quote, unquote_to_bytes
 
@@ -262,3 +263,72 @@ def query_api(
         form = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
         return SignedRequest(method="POST", target=path, headers=(*headers, form), body=text.encode())
     return SignedRequest(method=method, target=f"{path}?{text}", headers=headers)
+
+
+def multipart(fields, *, file=b"data", filename="file.txt", boundary="9431149156168", tail=b"", cut=None):
+    """Write an upload form; ``fields`` are pairs, ``tail`` stands where the form goes on after its file."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields
+    ]
+    if file is not None:
+        named = "" if filename is None else f'; filename="{filename}"'
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"{named}\r\nContent-Type: text/plain\r\n\r\n'
+        parts.append(head.encode() + file + b"\r\n")
+    return (b"".join(parts) + tail + f"--{boundary}--\r\n".encode())[:cut]
+
+
+def posted(fields, *, target="/bucket", headers=(), boundary="9431149156168", bucket=None, **rest):
+    """POST an upload form."""
+    return SignedRequest(
+        method="POST",
+        target=target,
+        headers=(HOST, ("Content-Type", f"multipart/form-data; boundary={boundary}"), *headers),
+        body=multipart(fields, boundary=boundary, **rest),
+        bucket=bucket,
+    )
+
+
+def policy_of(fields, conditions, expiration="2013-05-25T00:00:00.000Z", bucket="bucket"):
+    """Write a policy that covers every field given, and ``conditions`` besides."""
+    covered = [{name: value} for name, value in fields]
+    document = {"expiration": expiration, "conditions": [{"bucket": bucket}, *covered, *conditions]}
+    return base64.b64encode(json.dumps(document).encode()).decode()
+
+
+def v4_form(
+    *,
+    key="user/a.txt",
+    fields=(),
+    conditions=None,
+    uncovered=(),
+    policy=None,
+    scope="20130524/us-east-1/s3/aws4_request",
+    stamp=STAMP,
+    expiration="2013-05-25T00:00:00.000Z",
+    without=(),
+    **rest,
+):
+    """Sign an upload form by V4; ``conditions`` stand for the one on the key, ``uncovered`` fields have none."""
+    own = [
+        ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+        ("x-amz-credential", f"{ACCESS_KEY}/{scope}"),
+        ("x-amz-date", stamp),
+    ]
+    conditions = [["starts-with", "$key", "user/"]] if conditions is None else conditions
+    text = policy_of([*fields, *own], conditions, expiration) if policy is None else policy
+    key_chain = ("AWS4" + SECRET_KEY).encode()
+    for part in scope.split("/"):
+        key_chain = hmac.new(key_chain, part.encode(), "sha256").digest()
+    made = hmac.new(key_chain, text.encode(), "sha256").hexdigest()
+    sent = [("key", key), *fields, *uncovered, *own, ("policy", text), ("x-amz-signature", made)]
+    return posted([pair for pair in sent if pair[0] not in without], **rest)
+
+
+def v2_form(*, key="user/a.txt", fields=(), conditions=None, uncovered=(), policy=None, without=(), **rest):
+    """Sign an upload form by V2."""
+    conditions = [["starts-with", "$key", "user/"]] if conditions is None else conditions
+    text = policy_of(fields, conditions) if policy is None else policy
+    own = [("AWSAccessKeyId", ACCESS_KEY), ("Policy", text), ("Signature", v2_signature(text))]
+    sent = [("key", key), *fields, *uncovered, *own]
+    return posted([pair for pair in sent if pair[0] not in without], **rest)

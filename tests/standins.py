@@ -42,13 +42,15 @@ from authsvc.service.service import Service
 from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.s3v2post import S3V2Post
 from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A
+from authsvc.signing.sigv4post import SigV4Post
 
 KEYSTONE = keystone.Rules(token_keys=(b"k" * 32,))
 FACES = faces(keystone_rules=KEYSTONE)
-SCHEMES = (SigV4(), SigV4A(), S3V2(), SigV2(), CloudStack())
+SCHEMES = (SigV4(), SigV4A(), SigV4Post(), S3V2(), S3V2Post(), SigV2(), CloudStack())
 TOKEN = "asv_a-token-for-tests"
 POOR_TOKEN = "asv_a-token-without-grants-worth-having"
 PASSWORD = "correct horse"

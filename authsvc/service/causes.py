@@ -7,6 +7,7 @@ cause.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import posixpath
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
-    from authsvc.signing import SignedRequest
+    from authsvc.signing import Claim, SignedRequest
 
 Headers = tuple[tuple[str, str], ...]
 Variants = Callable[["SignedRequest"], Iterator["SignedRequest"]]
@@ -167,6 +168,61 @@ def other_secrets(access_key: str, secret: str) -> Iterator[tuple[str, str]]:
     ):
         if candidate != secret and candidate:
             yield found, candidate
+
+
+def other_claims(claim: Claim) -> Iterator[tuple[str, Claim]]:
+    """Vary what the client may have signed where the specification has one text; yields what to tell, and the claim."""
+    (text, *_) = claim.strings_to_sign
+    variants: Iterator[tuple[str, str]] = iter(())
+    if claim.scheme == "sigv2":
+        variants = _query_texts(text)
+        for algorithm in {"HmacSHA1", "HmacSHA256"} - {claim.algorithm}:
+            told = f"the client declares {claim.algorithm} and signs with {algorithm}"
+            yield told, dataclasses.replace(claim, algorithm=algorithm)
+    elif claim.upload is not None:
+        variants = _policy_texts(text)
+        yield from _other_scopes(claim)
+    for told, variant in variants:
+        if variant != text:
+            yield told, dataclasses.replace(claim, strings_to_sign=(variant,))
+
+
+def _query_texts(text: str) -> Iterator[tuple[str, str]]:
+    method, host, path, query = text.split("\n", 3)
+    pairs = query.split("&")
+    yield (
+        "the client sorts parameters without regard to case; they are sorted by their bytes",
+        "\n".join([method, host, path, "&".join(sorted(pairs, key=str.lower))]),
+    )
+    yield "the client signs the path /; the path that is sent is signed", f"{method}\n{host}\n/\n{query}"
+    yield (
+        "the client encodes a space as +; it is signed as %20",
+        "\n".join([method, host, path, query.replace("%20", "+")]),
+    )
+    for character, escape in (("*", "%2A"), ("~", "%7E")):
+        yield (
+            f"the client does not encode {character!r} as RFC 3986 has it",
+            "\n".join([method, host, path, query.replace(escape, character)]),
+        )
+        yield (
+            f"the client encodes {character!r}, which RFC 3986 leaves as it is",
+            "\n".join([method, host, path, query.replace(character, escape)]),
+        )
+
+
+def _policy_texts(text: str) -> Iterator[tuple[str, str]]:
+    yield "the client signs the policy itself; its Base64 is signed", base64.b64decode(text).decode()
+    yield "the client signs the policy's Base64 without its padding", text.rstrip("=")
+    yield "the client signs the policy's Base64 with a line break at its end", f"{text}\n"
+
+
+def _other_scopes(claim: Claim) -> Iterator[tuple[str, Claim]]:
+    if claim.scope is None:
+        return
+    told = "the client derives its signing key for another region than x-amz-credential names"
+    for region in ("us-east-1", "us-west-2", "eu-west-1", "auto", "default", "RegionOne"):
+        if region != claim.scope.region:
+            yield told, dataclasses.replace(claim, scope=dataclasses.replace(claim.scope, region=region))
 
 
 def _with_target(request: SignedRequest, path: str, query: str | None) -> SignedRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from authsvc import signing
 from authsvc.errors import AuthError, SecretNotHeld, SignatureMismatch
 from authsvc.model import Secret
-from authsvc.service.causes import CAUSES, other_secrets
+from authsvc.service.causes import CAUSES, other_claims, other_secrets
 from authsvc.service.policy import ANYTHING, timestamp
 from authsvc.signing.scope import TERMINATOR, credential_scope
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from authsvc.model import Verifier
     from authsvc.service.policy import Expectation, Policy
     from authsvc.signing import Claim, Scheme, SignedRequest
+    from authsvc.signing.streaming import Chunks
 
 MOST_VARIANTS = 4000
 """Bound on what is tried: each costs tens of microseconds."""
@@ -90,6 +92,8 @@ def explain(
             causes = (LENIENT,)
         else:
             causes = tuple(islice(_causes(request, claim, schemes, verifier), 3))
+    if refusal is None and matches is not False:
+        refusal = _objection(schemes, claim, verifier if matches else None)
     return Explanation(claim=claim, steps=_steps(claim), refusal=refusal, matches=matches, causes=causes)
 
 
@@ -121,11 +125,37 @@ def _steps(claim: Claim) -> tuple[tuple[str, str], ...]:
     if claim.canonical_request is not None:
         digest = hashlib.sha256(claim.canonical_request.encode()).hexdigest()
         steps += [("canonical request", claim.canonical_request), ("its SHA-256", digest)]
+    if claim.chunks is not None:
+        steps += _chunk_steps(claim.chunks)
+    if claim.upload is not None:
+        policy = base64.b64decode(claim.strings_to_sign[0]).decode()
+        steps += [("bucket", claim.upload.bucket), ("key", claim.upload.key), ("policy", policy)]
     names = ["string to sign"] + ["string to sign, another form that is accepted"] * len(
         claim.strings_to_sign
     )
     steps += zip(names, claim.strings_to_sign, strict=False)
     return tuple(steps)
+
+
+def _chunk_steps(chunks: Chunks) -> list[tuple[str, str]]:
+    steps = [
+        ("length of the payload", str(chunks.decoded_length)),
+        ("trailers", ", ".join(chunks.trailer_names) or "none"),
+    ]
+    prefix = chunks.first_string_to_sign_prefix
+    return (
+        [*steps, ("string to sign of the first chunk", f"{prefix}(hash of the chunk)")] if prefix else steps
+    )
+
+
+def _objection(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier | None) -> AuthError | None:
+    """Return what is told once the signature is proven, if it is good or nobody can say."""
+    try:
+        if claim.objection is None and verifier is not None:
+            signing.prove_chunks(schemes, claim, verifier)
+    except AuthError as error:
+        return error
+    return claim.objection
 
 
 def _matches(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> bool:
@@ -143,6 +173,10 @@ def _causes(
     found = False
     for told, candidate in _other_secrets(claim, verifier):
         if _matches(schemes, claim, Secret(candidate)):
+            found = True
+            yield told
+    for told, variant in other_claims(claim):
+        if _matches(schemes, variant, verifier):
             found = True
             yield told
     for cause in CAUSES:

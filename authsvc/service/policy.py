@@ -14,6 +14,7 @@ from authsvc.errors import (
     AccountProblem,
     BodyMismatch,
     Expired,
+    FormScopeMismatch,
     InvalidToken,
     LifetimeTooLong,
     NotYetValid,
@@ -133,6 +134,8 @@ class Policy:
     def _check_expiry(self, claim: Claim, expires_at: float, now: float) -> None:
         if claim.signed_at is not None and now < claim.signed_at - self.clock_skew:
             raise NotYetValid(server_time=timestamp(now))
+        if now > expires_at and claim.upload is not None:
+            raise Expired("Invalid according to Policy: Policy expired.")
         if now > expires_at:
             raise Expired(expires=timestamp(expires_at), server_time=timestamp(now))
         longest = self.expires_within if claim.scheme == "cloudstack" else self.presign_lifetime
@@ -197,6 +200,10 @@ def _is_for(scope: Scope, regions: Collection[str]) -> bool:
 
 
 def _refuse_scope(claim: Claim, name: str, given: str, accepted: list[str]) -> None:
+    if claim.upload is not None:
+        raise FormScopeMismatch(
+            f"the {name} {given!r} is wrong; expecting {accepted[0]!r}", argument_name="x-amz-credential"
+        )
     refusal = QueryScopeMismatch if claim.presigned else ScopeMismatch
     raise refusal(
         f"the credential scope is malformed; the {name} {given!r} is wrong; expecting {accepted[0]!r}",

@@ -140,7 +140,10 @@ class Verify:
             again = await self._directory.find(claim.access_key, max_age=READ_AGAIN_AFTER)
             credential = self._proven(claim, again)
         self.policy.check_state(credential, now=self._clock.now())
+        if claim.objection is not None:
+            raise claim.objection
         check_body(claim)
+        signing.prove_chunks(self.schemes, claim, credential.verifier)
         return credential
 
     async def _find(self, access_key: AccessKey, patience: float) -> Credential | None:

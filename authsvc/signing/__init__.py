@@ -16,7 +16,7 @@ from authsvc.errors import (
     UnsignedOverrides,
 )
 from authsvc.model import Secret
-from authsvc.signing.claim import ByPublicKey, Claim, Payload, Scheme, SchemeName, Scope
+from authsvc.signing.claim import ByChunks, ByPublicKey, Claim, Payload, Scheme, SchemeName, Scope
 from authsvc.signing.encoding import recode
 from authsvc.signing.request import SignedRequest
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from authsvc.model import Verifier
 
 __all__ = [
+    "ByChunks",
     "ByPublicKey",
     "Claim",
     "Payload",
@@ -34,11 +35,12 @@ __all__ = [
     "Scope",
     "SignedRequest",
     "prove",
+    "prove_chunks",
     "read",
 ]
 
 _OVERRIDES = re.compile(r"response-(?:content-(?:disposition|encoding|language|type)|cache-control|expires)")
-_NEVER_IN_A_HEADER = frozenset({"sigv2"})
+_NEVER_IN_A_HEADER = frozenset({"sigv2", "sigv4-post", "s3v2-post"})
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -76,9 +78,7 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
         SignatureMismatch: Anybody else did; or the secret is empty, which everybody could have signed with.
         SecretNotHeld: It could not be found out: the scheme needs the secret key, and here is a public one.
     """
-    scheme = next((scheme for scheme in schemes if scheme.name == claim.scheme), None)
-    if scheme is None:
-        raise LookupError(claim.scheme)
+    scheme = _scheme_of(schemes, claim)
     if isinstance(verifier, Secret):
         scheme.prove(claim, verifier)
         if not verifier:
@@ -93,6 +93,29 @@ def _unsigned(request: SignedRequest) -> Unsigned:
     """Make the refusal of a request that nobody signed; S3 lets only whoever signs choose headers of the answer."""
     overrides = any(_OVERRIDES.fullmatch(recode(name)) for name, _ in request.query_pairs())
     return (UnsignedOverrides if overrides else Unsigned)(anonymous=True)
+
+
+def prove_chunks(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
+    """Return unless a payload in chunks came along and one of them is not what was signed.
+
+    Raises:
+        SignatureMismatch: A chunk was changed.
+        IncompleteBody: They are cut, or framed wrongly.
+        SecretNotHeld: It could not be found out.
+    """
+    if claim.chunks is None or claim.chunks.body is None:
+        return
+    scheme = _scheme_of(schemes, claim)
+    if not isinstance(scheme, ByChunks):
+        raise TypeError(claim.scheme)
+    scheme.prove_chunks(claim, verifier)
+
+
+def _scheme_of(schemes: Sequence[Scheme], claim: Claim) -> Scheme:
+    for scheme in schemes:
+        if scheme.name == claim.scheme:
+            return scheme
+    raise LookupError(claim.scheme)
 
 
 def _refuse_foreign_authorization(request: SignedRequest, claim: Claim) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from authsvc.model import AccessKey, PublicKey, Secret
+    from authsvc.errors import Denied
+    from authsvc.model import AccessKey, PublicKey, Secret, Verifier
     from authsvc.signing.request import SignedRequest
+    from authsvc.signing.streaming import Chunks
+    from authsvc.signing.upload import Upload
 
 SchemeName = Literal["cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2", "sigv4-post", "s3v2-post"]
 Payload = Literal[
@@ -51,6 +54,10 @@ class Claim:
         token: The session token presented, if any.
         presented: Only its string to sign was seen; whether it was presigned, and until when, a V4 string does
             not say.
+        chunks: What is said of the payload's chunks, where it comes in chunks.
+        upload: What an upload form asks for, where it is one.
+        objection: What is wrong with the request although it can be read; told once the signature is proven, so
+            that nobody learns anything by a signature that is none.
     """
 
     scheme: SchemeName
@@ -70,6 +77,9 @@ class Claim:
     seen_body_sha256: str | None = None
     token: str | None = None
     presented: bool = False
+    chunks: Chunks | None = None
+    upload: Upload | None = None
+    objection: Denied | None = None
 
 
 class Scheme(Protocol):
@@ -114,5 +124,20 @@ class ByPublicKey(Protocol):
 
         Raises:
             SignatureMismatch: Anybody else did.
+        """
+        ...
+
+
+@runtime_checkable
+class ByChunks(Protocol):
+    """What a scheme has besides, where a payload can be signed chunk by chunk."""
+
+    def prove_chunks(self, claim: Claim, verifier: Verifier) -> None:
+        """Return only if every chunk of the payload that came along was signed like the request.
+
+        Raises:
+            SignatureMismatch: One was not.
+            IncompleteBody: They are cut, or framed wrongly.
+            SecretNotHeld: The scheme needs the secret key, and here is a public one.
         """
         ...

@@ -6,15 +6,17 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from authsvc.errors import SignatureMismatch
+from authsvc.errors import SecretNotHeld, SignatureMismatch
+from authsvc.model import Secret
 from authsvc.signing.canonical import canonical_request, string_to_sign
 from authsvc.signing.encoding import recode, require_same
 from authsvc.signing.presigned import parameters
 from authsvc.signing.scope import ASYMMETRIC, credential_scope
+from authsvc.signing.streaming import decode
 from authsvc.signing.v4 import S3_SERVICES, in_header, mismatch, read_claim
 
 if TYPE_CHECKING:
-    from authsvc.model import Secret
+    from authsvc.model import Verifier
     from authsvc.signing.claim import Claim, SchemeName, Scope
     from authsvc.signing.request import SignedRequest
 
@@ -87,3 +89,22 @@ class SigV4:
             require_same(claim.signature, computed)
         except SignatureMismatch:
             raise mismatch(claim) from None
+
+    def prove_chunks(self, claim: Claim, verifier: Verifier) -> None:
+        """Return only if the chunks that came along were signed like the request.
+
+        Raises:
+            SignatureMismatch: One was not.
+            IncompleteBody: They are cut, or framed wrongly.
+            SecretNotHeld: Here is a public key.
+        """
+        if claim.scope is None or claim.chunks is None or claim.chunks.body is None:
+            return
+        if not isinstance(verifier, Secret):
+            raise SecretNotHeld
+        key = signing_key(verifier, claim.scope)
+        decode(
+            claim.chunks,
+            claim.chunks.body,
+            lambda text, presented: require_same(presented, signature(key, text)),
+        )

@@ -23,14 +23,24 @@ from authsvc.model import PublicKey
 from authsvc.signing.encoding import recode
 from authsvc.signing.presigned import parameters
 from authsvc.signing.scope import ASYMMETRIC as ALGORITHM
+from authsvc.signing.streaming import decode
 from authsvc.signing.v4 import S3_SERVICES, in_header, mismatch, read_claim
 
 if TYPE_CHECKING:
-    from authsvc.model import AccessKey, Secret
+    from authsvc.model import AccessKey, Secret, Verifier
     from authsvc.signing.claim import Claim, SchemeName
     from authsvc.signing.request import SignedRequest
 
-__all__ = ["ALGORITHM", "ORDER", "SigV4A", "private_key", "public_key", "read_point", "require_signed_by"]
+__all__ = [
+    "ALGORITHM",
+    "ORDER",
+    "SigV4A",
+    "private_key",
+    "public_key",
+    "public_key_of",
+    "read_point",
+    "require_signed_by",
+]
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of P-256's base point (SEC 2 §2.4.2)."""
@@ -65,6 +75,11 @@ def public_key(access_key: AccessKey, secret: Secret) -> PublicKey:
     """Derive the public key of an access key and its secret key."""
     derived = private_key(access_key, secret).public_key()
     return PublicKey(derived.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
+def public_key_of(access_key: AccessKey, verifier: Verifier) -> PublicKey:
+    """Return the public key, be it all that is held or derived from the secret key."""
+    return verifier if isinstance(verifier, PublicKey) else public_key(access_key, verifier)
 
 
 def read_point(point: bytes) -> PublicKey:
@@ -128,6 +143,24 @@ class SigV4A:
             SignatureMismatch: Anybody else did; the detail holds what was to be signed.
         """
         _prove(claim, _loaded(key))
+
+    def prove_chunks(self, claim: Claim, verifier: Verifier) -> None:
+        """Return only if the chunks that came along were signed like the request.
+
+        Their signatures are padded with ``*``, so that the length of the framing is known beforehand.
+
+        Raises:
+            SignatureMismatch: One was not.
+            IncompleteBody: They are cut, or framed wrongly.
+        """
+        if claim.chunks is None or claim.chunks.body is None:
+            return
+        key = _loaded(public_key_of(claim.access_key, verifier))
+        decode(
+            claim.chunks,
+            claim.chunks.body,
+            lambda text, presented: _require_signed_by(key, presented, text),
+        )
 
 
 def _prove(claim: Claim, key: ec.EllipticCurvePublicKey) -> None:

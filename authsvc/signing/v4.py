@@ -12,7 +12,7 @@ from authsvc.errors import (
     MultipleMechanisms,
     SignatureMismatch,
 )
-from authsvc.signing import payload
+from authsvc.signing import payload, streaming
 from authsvc.signing.amzheaders import conceal, require_signed, signed_names
 from authsvc.signing.authorization import from_header
 from authsvc.signing.canonical import (
@@ -92,6 +92,15 @@ def _claim(
     seen = request.body_hash() if request.body is not None else request.body_sha256
     line = _payload_line(request, presented, names, s3=s3)
     mode = payload.mode(line, algorithm)
+    scope = credential_scope(presented.scope)
+    announced = streaming.read_chunks(
+        request,
+        mode=mode,
+        algorithm=algorithm,
+        timestamp=presented.timestamp,
+        scope=scope,
+        seed=presented.signature,
+    )
     canonical = canonical_request(
         method=request.method,
         path=recode_path(request.path) if s3 else normalised_path(request.path),
@@ -103,7 +112,7 @@ def _claim(
     text = string_to_sign(
         algorithm=algorithm,
         timestamp=presented.timestamp,
-        scope=credential_scope(presented.scope),
+        scope=scope,
         canonical_request=canonical,
     )
     lifetime = presented.lifetime
@@ -122,6 +131,8 @@ def _claim(
         body_sha256=line.lower() if mode == "signed" else None,
         seen_body_sha256=seen,
         token=_token(request, presented),
+        chunks=announced,
+        objection=streaming.objection(request, announced),
     )
 
 

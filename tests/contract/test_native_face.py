@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
 import re
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
-from botocore.auth import S3SigV4Auth
+from botocore.auth import HmacV1PostAuth, S3SigV4Auth, S3SigV4PostAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from jsonschema import Draft202012Validator
@@ -27,6 +30,7 @@ from authsvc.model import Secret
 from authsvc.signing import Scope
 from authsvc.signing.sigv4 import signing_key
 from tests.certificates import Authority
+from tests.signers import multipart
 from tests.standins import AUTHORIZED, FACES, POOR_TOKEN, TOKEN, SystemClock, World, s3_question, secret_of
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -543,6 +547,134 @@ def streaming(key="ALICEKEY", **more):
         "headers": [list(pair) for pair in request.headers.items()],
         **more,
     }
+
+
+async def test_what_a_store_needs_to_check_chunks_is_in_the_answer(client, schemas):
+    question = streaming()
+    answer = await asked(client, "/v1/verify", question)
+    schemas("Verdict", answer)
+    (authorization,) = [value for name, value in question["headers"] if name == "Authorization"]
+    (date,) = [value for name, value in question["headers"] if name == "X-Amz-Date"]
+    seed = authorization.rpartition("=")[2]
+    scope = f"{date[:8]}/us-east-1/s3/aws4_request"
+    empty = hashlib.sha256(b"").hexdigest()
+    assert answer["signature"]["streaming"] == {
+        "algorithm": "AWS4-HMAC-SHA256-PAYLOAD",
+        "seed_signature": seed,
+        "timestamp": date,
+        "scope": scope,
+        "payload_mode": "streaming",
+        "decoded_length": 3,
+        "trailer_names": [],
+        "first_string_to_sign_prefix": f"AWS4-HMAC-SHA256-PAYLOAD\n{date}\n{scope}\n{seed}\n{empty}\n",
+    }
+    assert "streaming" not in (await asked(client, "/v1/verify", s3_question()))["signature"]
+
+
+async def test_chunks_that_come_along_are_checked(client):
+    def framed(data, answer):
+        chunks = answer["signature"]["streaming"]
+        key = bytes.fromhex(answer["signature"]["signing_key"])
+        previous, body = chunks["seed_signature"], b""
+        prefix = chunks["first_string_to_sign_prefix"].replace(f"{previous}\n", "{}\n", 1)
+        for piece in (data, b""):
+            text = prefix.format(previous) + hashlib.sha256(piece).hexdigest()
+            previous = hmac.new(key, text.encode(), "sha256").hexdigest()
+            body += f"{len(piece):x};chunk-signature={previous}\r\n".encode() + piece + b"\r\n"
+        return body
+
+    question = streaming(want=["signing_key"])
+    body = framed(b"abc", await asked(client, "/v1/verify", question))
+    assert (await asked(client, "/v1/verify", question | {"body": base64.b64encode(body).decode()}))[
+        "authenticated"
+    ]
+    for other, said in (
+        (body.replace(b"abc", b"abd"), (403, "SignatureDoesNotMatch")),
+        (body[:-9], (400, "IncompleteBody")),
+        (b"", (400, "IncompleteBody")),
+        (body[:-2] + b"x-amz-checksum-crc32:AAAAAA==\r\n\r\n", (400, "MalformedTrailerError")),
+    ):
+        answer = await asked(client, "/v1/verify", question | {"body": base64.b64encode(other).decode()})
+        assert (answer["error"]["status"], answer["error"]["code"]) == said
+
+
+def form_question(
+    key="ALICEKEY", *, conditions=None, fields=(), bucket="bucket", file=b"data", seconds=600, legacy=False
+):
+    """Let botocore sign an upload form, and fill it in as a browser does."""
+    request = AWSRequest(method="POST", url="https://s3.example.com/bucket")
+    request.context["s3-presign-post-fields"] = {"key": "user/${filename}"}
+    end = datetime.fromtimestamp(time.time() + seconds, UTC)
+    request.context["s3-presign-post-policy"] = {
+        "expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "conditions": [{"bucket": "bucket"}, ["starts-with", "$key", "user/"], *(conditions or [])],
+    }
+    credentials = Credentials(key, secret_of(key))
+    auth = HmacV1PostAuth(credentials) if legacy else S3SigV4PostAuth(credentials, "s3", "us-east-1")
+    auth.add_auth(request)
+    signed = request.context["s3-presign-post-fields"]
+    return {
+        "method": "POST",
+        "target": f"/{bucket}",
+        "headers": [
+            ["Host", "s3.example.com"],
+            ["Content-Type", "multipart/form-data; boundary=9431149156168"],
+        ],
+        "body": base64.b64encode(multipart([*signed.items(), *fields], file=file)).decode(),
+    }
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_an_upload_form_is_authenticated(client, schemas, legacy):
+    question = form_question(legacy=legacy, conditions=[["content-length-range", 1, 10]])
+    answer = await asked(client, "/v1/verify", question)
+    schemas("Verdict", answer)
+    assert answer["scheme"] == ("s3v2-post" if legacy else "sigv4-post")
+    assert answer["principal"]["user"]["name"] == "alice"
+    assert answer["signature"]["payload"] == "unsigned"
+    assert answer["signature"]["upload"] == {
+        "bucket": "bucket",
+        "key": "user/file.txt",
+        "content_length_range": [1, 10],
+        "content_length": 4,
+    }
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "message"),
+    [
+        ({"bucket": "other"}, 403, "AccessDenied", "Invalid according to Policy: Policy Condition failed"),
+        ({"fields": [("acl", "public-read")]}, 403, "AccessDenied", "Invalid according to Policy: Extra input fields: acl"),
+        ({"conditions": [{"acl": "private"}], "fields": [("acl", "public-read")]}, 403, "AccessDenied", "Invalid according"),
+        ({"seconds": -5}, 403, "AccessDenied", "Invalid according to Policy: Policy expired."),
+        ({"seconds": 86400 * 8}, 403, "AccessDenied", "the request is valid for longer"),
+        ({"conditions": [["content-length-range", 0, 3]]}, 400, "EntityTooLarge", "Your proposed upload exceeds"),
+        ({"conditions": [["content-length-range", 5, 9]]}, 400, "EntityTooSmall", "Your proposed upload is smaller"),
+        ({"conditions": [["eq", "$key"]]}, 400, "InvalidPolicyDocument", "Invalid Policy: Invalid eq"),
+        ({"file": None}, 400, "InvalidArgument", "POST requires exactly one file upload"),
+        ({"key": "NOBODYKEY"}, 403, "InvalidAccessKeyId", "The AWS Access Key Id you provided"),
+    ],
+)  # fmt: skip
+async def test_an_upload_form_that_is_refused(*, client, changes, status, code, message, legacy):
+    answer = await asked(client, "/v1/verify", form_question(legacy=legacy, **changes))
+    assert (answer["error"]["status"], answer["error"]["code"]) == (status, code)
+    assert answer["error"]["message"].startswith(message)
+
+
+async def test_what_is_wrong_with_a_form_is_told_to_who_signed_it_alone(client):
+    question = form_question(bucket="other")
+    body = base64.b64decode(question["body"])
+    place = body.index(b"x-amz-signature") + 30
+    body = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+    answer = await asked(client, "/v1/verify", question | {"body": base64.b64encode(body).decode()})
+    assert answer["error"]["code"] == "SignatureDoesNotMatch"
+
+
+async def test_a_form_for_another_region(client):
+    answer = await asked(client, "/v1/verify", form_question() | {"expect": {"region": "eu-1"}})
+    assert (answer["error"]["status"], answer["error"]["code"]) == (400, "InvalidArgument")
+    assert answer["error"]["detail"] == {"argument_name": "x-amz-credential"}
 
 
 async def test_the_signing_key_is_given_for_chunks_to_whoever_is_granted_it(client):

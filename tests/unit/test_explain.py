@@ -1,6 +1,9 @@
 """The usual causes of a mismatch are found and named."""
 
+import base64
 import dataclasses
+import hmac
+from urllib.parse import quote
 
 import pytest
 
@@ -9,7 +12,10 @@ from authsvc.service.explain import explain, first_difference
 from authsvc.service.policy import Expectation, Policy
 from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
+from authsvc.signing.sigv4post import SigV4Post
+from tests import signers, standins
 from tests.people import ACCESS_KEY, NOW, SECRET_KEY, signed_s3
 
 SCHEMES = (SigV4(), S3V2())
@@ -168,3 +174,121 @@ def test_no_step_holds_the_secret_or_the_signature_it_makes():
 )
 def test_the_first_difference_between_client_and_server_is_named(theirs, difference):
     assert first_difference("a\nb", theirs) == difference
+
+
+FORMS_AT = 1369353600.0
+
+
+def explained_form(request, *, secret=signers.SECRET_KEY, now=FORMS_AT):
+    held = None if secret is None else Secret(secret)
+    policy = Policy(schemes=frozenset(scheme.name for scheme in standins.SCHEMES))
+    schemes = standins.SCHEMES
+    return explain(request, schemes=schemes, lenient=schemes, policy=policy, now=now, verifier=held)
+
+
+def test_the_steps_of_a_query_api():
+    explanation = explained_form(signers.query_api())
+    steps = dict(explanation.steps)
+
+    assert explanation.matches is True
+    assert explanation.refusal is None
+    assert steps["string to sign"].startswith("GET\nec2.example.com:8773\n/\nAWSAccessKeyId=")
+    assert "\nec2.example.com\n" in steps["string to sign, another form that is accepted"]
+
+
+def resigned(text, *, digest="sha256", **parameters):
+    """Send a Query API's request with the signature of another text than it should be."""
+    request = signers.query_api(**parameters)
+    (right, *_) = SigV2().read(request).strings_to_sign
+    made = base64.b64encode(hmac.new(signers.SECRET_KEY.encode(), text(right).encode(), digest).digest())
+    head, _, _ = request.target.rpartition("&Signature=")
+    return dataclasses.replace(request, target=f"{head}&Signature={quote(made, safe='')}")
+
+
+def sorted_in_lower_case(text):
+    *head, query = text.split("\n")
+    return "\n".join([*head, "&".join(sorted(query.split("&"), key=str.lower))])
+
+
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        (resigned(lambda text: text.replace("%20", "+"), Note="a b"), "space as +"),
+        (resigned(lambda text: text.replace("%2A", "*"), Note="a*"), "does not encode '*'"),
+        (resigned(lambda text: text.replace("~", "%7E"), Note="a~"), "encodes '~'"),
+        (resigned(lambda text: text.replace("/services/Cloud", "/"), path="/services/Cloud"), "signs the path /"),
+        (resigned(str, digest="sha1"), "declares HmacSHA256 and signs with HmacSHA1"),
+        (
+            resigned(sorted_in_lower_case, Zone="1", alpha="2"),
+            "without regard to case",
+        ),
+        (signers.query_api(signed_host="other:80", host="other"), "port missing"),
+        (signers.query_api(extra="&utm=1"), "added on the way"),
+    ],
+)  # fmt: skip
+def test_usual_causes_in_a_query_api(request_, named):
+    explanation = explained_form(request_)
+
+    assert explanation.matches is False
+    assert any(named in cause for cause in explanation.causes), explanation.causes
+
+
+def test_the_steps_of_an_upload_form():
+    for request in (signers.v4_form(), signers.v2_form()):
+        explanation = explained_form(request)
+        steps = dict(explanation.steps)
+
+        assert explanation.matches is True
+        assert explanation.refusal is None
+        assert (steps["bucket"], steps["key"]) == ("bucket", "user/a.txt")
+        assert steps["policy"].startswith('{"expiration": "2013-05-25T00:00:00.000Z"')
+        assert steps["string to sign"] == base64.b64encode(steps["policy"].encode()).decode()
+
+
+@pytest.mark.parametrize("secret", [signers.SECRET_KEY, None])
+def test_a_form_that_its_policy_does_not_allow(secret):
+    refusal = explained_form(signers.v4_form(target="/other"), secret=secret).refusal
+    assert type(refusal).__name__ == "PolicyUnmet"
+    assert explained_form(signers.v4_form(target="/other"), secret="wrong").refusal is None
+
+
+def signed_otherwise(change, *, scope="20130524/us-east-1/s3/aws4_request"):
+    """Send an upload form with the signature of another text, or under the key of another scope."""
+    request = signers.v4_form()
+    claim = SigV4Post().read(request)
+    key = ("AWS4" + signers.SECRET_KEY).encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), "sha256").digest()
+    made = hmac.new(key, change(claim.strings_to_sign[0]).encode(), "sha256").hexdigest()
+    return dataclasses.replace(request, body=request.body.replace(claim.signature.encode(), made.encode()))
+
+
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        (signed_otherwise(lambda text: base64.b64decode(text).decode()), "signs the policy itself"),
+        (signed_otherwise(lambda text: text + "\n"), "line break"),
+        (signed_otherwise(str, scope="20130524/us-west-2/s3/aws4_request"), "for another region"),
+    ],
+)
+def test_usual_causes_in_an_upload_form(request_, named):
+    (cause,) = explained_form(request_).causes
+
+    assert named in cause
+
+
+def test_what_is_said_of_chunks():
+    request = signers.v4_header(
+        "PUT",
+        headers=[("X-Amz-Decoded-Content-Length", "3")],
+        payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    )
+    explanation = explained_form(request)
+    steps = dict(explanation.steps)
+
+    assert explanation.refusal is None
+    assert (steps["length of the payload"], steps["trailers"]) == ("3", "none")
+    assert steps["string to sign of the first chunk"].startswith("AWS4-HMAC-SHA256-PAYLOAD\n")
+    broken = explained_form(dataclasses.replace(request, body=b"3\r\nabc\r\n0\r\n\r\n"))
+    assert type(broken.refusal).__name__ == "IncompleteBody"
+    assert broken.matches is True

@@ -95,6 +95,50 @@ class Scope(Schema):
     )
 
 
+class Streaming(Schema):
+    """What a store needs to check a payload that comes in chunks; each before its bytes are released."""
+
+    algorithm = _text(
+        none=True,
+        description="First line of a chunk's string to sign; null where chunks carry no signatures.",
+        examples=["AWS4-HMAC-SHA256-PAYLOAD"],
+    )
+    seed_signature = _text(description="What the first chunk goes on from.")
+    timestamp = _text(examples=["20261122T120000Z"])
+    scope = _text(examples=["20261122/us-east-1/s3/aws4_request"])
+    payload_mode = fields.String(required=True, validate=validate.OneOf(get_args(Payload)))
+    decoded_length = fields.Integer(
+        required=True, metadata={"description": "Bytes of the payload without its framing."}
+    )
+    trailer_names = fields.List(
+        fields.String(), required=True, metadata={"description": "Lower-case, sorted; none other may follow."}
+    )
+    first_string_to_sign_prefix = _text(
+        none=True, description="The first chunk's string to sign up to the hex SHA-256 of its data."
+    )
+    public_key = fields.String(
+        metadata={"description": "SigV4A: the point that proves chunks, hex, 65 bytes uncompressed."}
+    )
+
+
+class Upload(Schema):
+    """What an upload form asks for; the conditions of its policy are known to hold."""
+
+    bucket = _text()
+    key = _text(description="`${filename}` replaced.")
+    content_length_range = fields.List(
+        fields.Integer(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Fewest and most bytes the file may have; yours to enforce."},
+    )
+    content_length = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Bytes of the file, where all of it came along; within the range."},
+    )
+
+
 class Signature(Schema):
     """What the proven signature says."""
 
@@ -105,6 +149,8 @@ class Signature(Schema):
     unsigned_query = fields.List(fields.String(), required=True)
     payload = fields.String(required=True, validate=validate.OneOf(get_args(Payload)))
     body_sha256 = _text(none=True)
+    streaming = fields.Nested(Streaming, metadata={"description": "Only where the payload comes in chunks."})
+    upload = fields.Nested(Upload, metadata={"description": "Only where it is an upload form."})
     signing_key = fields.String(
         metadata={"description": "Hex; where it was wanted, and only for payloads signed in chunks."}
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from authsvc.model import Credential, Freshness, Principal
     from authsvc.service.verify import Verified
     from authsvc.signing import Claim, Scope
+    from authsvc.signing.streaming import Chunks
+    from authsvc.signing.upload import Upload
 
 _LAST_SECOND: Final = 253402300799
 """The calendar's end, 9999-12-31T23:59:59Z."""
@@ -108,7 +110,7 @@ def moment(seconds: float | None) -> datetime | None:
 
 def _signature(claim: Claim) -> dict[str, Any]:
     scope = claim.scope
-    return {
+    described = {
         "signed_at": moment(claim.signed_at),
         "expires_at": moment(claim.expires_at),
         "scope": scope and _scope(scope),
@@ -116,6 +118,35 @@ def _signature(claim: Claim) -> dict[str, Any]:
         "unsigned_query": claim.unsigned_query,
         "payload": claim.payload,
         "body_sha256": claim.body_sha256,
+    }
+    if claim.chunks is not None:
+        described["streaming"] = _streaming(claim, claim.chunks)
+    if claim.upload is not None:
+        described["upload"] = _upload(claim.upload)
+    return described
+
+
+def _upload(upload: Upload) -> dict[str, Any]:
+    """Describe what an upload form asks for; its conditions are known to hold, the length is the store's to watch."""
+    return {
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "content_length_range": upload.length_range,
+        "content_length": upload.size,
+    }
+
+
+def _streaming(claim: Claim, chunks: Chunks) -> dict[str, Any]:
+    """Describe what a store needs to check the chunks itself."""
+    return {
+        "algorithm": None if chunks.algorithm is None else f"{chunks.algorithm}-PAYLOAD",
+        "seed_signature": chunks.seed,
+        "timestamp": chunks.timestamp,
+        "scope": chunks.scope,
+        "payload_mode": claim.payload,
+        "decoded_length": chunks.decoded_length,
+        "trailer_names": chunks.trailer_names,
+        "first_string_to_sign_prefix": chunks.first_string_to_sign_prefix,
     }
 
 

@@ -14,6 +14,7 @@ from authsvc.faces.native.answers import dialect_for, proven, refused
 from authsvc.faces.native.question import read_question
 from authsvc.faces.native.schemas import MAX_BATCH
 from authsvc.signing.sigv4 import signing_key
+from authsvc.signing.sigv4a import public_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from authsvc.service.verify import Verified
 
 _AT_ONCE: Final = 32
-_CHUNKED: Final = frozenset({"streaming", "streaming-trailer"})
 
 
 async def verify(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
@@ -98,17 +98,20 @@ def _granted(question: Question, caller: Caller) -> Question:
 
 
 def _proven(verified: Verified, question: Question) -> dict[str, Any]:
-    """Describe a yes; the signing key goes only to whoever wants it, and only where chunks are signed with it."""
+    """Describe a yes; the signing key goes only to whoever wants it, and only where chunks are signed with it.
+
+    Chunks of V4A are proven by the public key, which is no secret.
+    """
     described = proven(verified)
     claim = verified.claim
-    if (
-        "signing_key" in question.want
-        and claim.scheme == "sigv4"
-        and claim.payload in _CHUNKED
-        and claim.scope
-    ):
-        key = signing_key(verified.credential.secret, claim.scope)
-        described["signature"]["signing_key"] = key.hex()
+    if claim.chunks is None or claim.chunks.algorithm is None or claim.scope is None:
+        return described
+    if claim.scheme == "sigv4a":
+        key = public_key_of(claim.access_key, verified.credential.verifier)
+        described["signature"]["streaming"]["public_key"] = key.point.hex()
+    elif "signing_key" in question.want:
+        secret_key = signing_key(verified.credential.secret, claim.scope)
+        described["signature"]["signing_key"] = secret_key.hex()
     return described
 
 
