@@ -187,6 +187,12 @@ class Settings:
         frozenset({"HmacSHA256"}),
         "Digests accepted in Signature Version 2 of the Query APIs; HmacSHA1 is what old EC2 clients use.",
     )
+    sub_resources: frozenset[str] = _setting(
+        _words(),
+        frozenset(),
+        "Query parameters that S3's Signature V2 covers, where your store signs others than all that any known "
+        "store or client does; empty: those. The answer names the parameters of a request that were not signed.",
+    )
     cloudstack_lenient: bool = _setting(
         fields.Boolean(),
         False,
@@ -204,7 +210,9 @@ class Settings:
         _number(0, 3600), 900.0, "Seconds a signing time may lie before or after ours."
     )
     presign_lifetime: float = _setting(
-        _number(1, 604800), 604800.0, "Longest life of a presigned request, seconds."
+        _number(1, 604800),
+        604800.0,
+        "Longest life of a presigned request or an upload form, seconds.",
     )
     signing_regions: frozenset[str] = _setting(
         _words(),

@@ -25,7 +25,7 @@ from authsvc.service.policy import Policy
 from authsvc.service.service import Service
 from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
-from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.s3v2 import S3V2, SUB_RESOURCES
 from authsvc.signing.s3v2post import S3V2Post
 from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
@@ -58,7 +58,7 @@ def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
         SigV4(),
         SigV4A(),
         SigV4Post(),
-        S3V2(),
+        S3V2(sub_resources=settings.sub_resources or SUB_RESOURCES),
         S3V2Post(),
         SigV2(),
         CloudStack(lenient=lenient or settings.cloudstack_lenient),

@@ -137,7 +137,7 @@ class Policy:
         if now > expires_at and claim.upload is not None:
             raise Expired("Invalid according to Policy: Policy expired.")
         if now > expires_at:
-            raise Expired(expires=timestamp(expires_at), server_time=timestamp(now))
+            raise Expired(**_lifetime(claim), expires=timestamp(expires_at), server_time=timestamp(now))
         longest = self.expires_within if claim.scheme == "cloudstack" else self.presign_lifetime
         start = now if claim.signed_at is None else claim.signed_at
         if longest is not None and expires_at - start > longest:
@@ -184,12 +184,22 @@ def check_body(claim: Claim) -> None:
         BodyMismatch: It did.
     """
     if claim.body_sha256 and claim.seen_body_sha256 and claim.body_sha256 != claim.seen_body_sha256:
-        raise BodyMismatch
+        raise BodyMismatch(
+            client_computed_content_sha256=claim.body_sha256,
+            s3_computed_content_sha256=claim.seen_body_sha256,
+        )
 
 
 def timestamp(seconds: float) -> str:
     """Write Unix seconds as RFC 3339 in UTC; times beyond the calendar's end are cut to it."""
     return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _lifetime(claim: Claim) -> dict[str, int]:
+    """Return the seconds a presigned V4 request says it is good for; other schemes say an end alone."""
+    if not claim.presigned or claim.signed_at is None or claim.expires_at is None:
+        return {}
+    return {"x_amz_expires": int(claim.expires_at - claim.signed_at)}
 
 
 def _is_for(scope: Scope, regions: Collection[str]) -> bool:

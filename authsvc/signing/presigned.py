@@ -24,7 +24,8 @@ REQUIRED = (
     "X-Amz-SignedHeaders",
     "X-Amz-Signature",
 )
-PARAMETERS = frozenset({*REQUIRED, "X-Amz-Security-Token", "X-Amz-Region-Set"})
+TOKENS = ("X-Amz-Security-Token", "X-Amz-S3session-Token")
+PARAMETERS = frozenset({*REQUIRED, *TOKENS, "X-Amz-Region-Set"})
 """Names that make a query a signature; AWS takes their case as written here, and so do we."""
 _FOLDED = frozenset(name.lower() for name in PARAMETERS)
 LONGEST = 604800
@@ -83,10 +84,17 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
         refuse_scope=_refuse_region_set,
         presigned=True,
         lifetime=_lifetime(given["X-Amz-Expires"]),
-        token=given.get("X-Amz-Security-Token"),
+        token=_token(given),
         pinned=given.get(_PINNED),
         region_set=given.get("X-Amz-Region-Set"),
     )
+
+
+def _token(given: Mapping[str, str]) -> str | None:
+    tokens = [given[name] for name in TOKENS if name in given]
+    if len(tokens) > 1:
+        raise DuplicateParameter("more than one session token was given")
+    return tokens[0] if tokens else None
 
 
 def _once_each(request: SignedRequest) -> Mapping[str, str]:

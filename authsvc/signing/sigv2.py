@@ -57,6 +57,8 @@ _RESERVED: Final = (
     *("SignatureVersion", "Timestamp", "Version"),
 )
 _FOLDED: Final = MappingProxyType({name.lower(): name for name in _RESERVED})
+_SESSION: Final = "x-amz-security-token"
+"""Signed as the parameter SecurityToken; as a header it would not be."""
 _KEY: Final = re.compile(r"[!-~]{1,256}", re.ASCII)
 _PORT: Final = re.compile(r":\d*\Z", re.ASCII)
 _CONFIDENTIAL: Final = re.compile(r"((?:password|secret|token|userdata)[^=&]*=)[^&\n]*", re.IGNORECASE)
@@ -131,6 +133,8 @@ class SigV2:
         Raises:
             Malformed: A leaf that says which parameter cannot be read.
         """
+        if _SESSION in request.fields:
+            raise UnsignedHeaders(headers_not_signed=[_SESSION])
         given = parameters(request)
         access_key = given.get("AWSAccessKeyId", "")
         if not _KEY.fullmatch(access_key):

@@ -5,6 +5,8 @@ import base64
 import pytest
 
 from authsvc.settings import Settings, SettingsError, read_settings
+from authsvc.signing.s3v2 import SUB_RESOURCES
+from authsvc.wiring import policy, schemes
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
@@ -130,3 +132,23 @@ def test_settings_print_no_secret():
     assert "hunter2" not in repr(settings)
     assert "k3y" not in repr(settings)
     assert isinstance(settings, Settings)
+
+
+def test_the_sub_resources_of_a_store_are_a_setting():
+    def of(**environment):
+        found = {scheme.name: scheme for scheme in schemes(read_settings(environment))}
+        return found["s3v2"].sub_resources
+
+    assert of() == SUB_RESOURCES
+    assert of(AUTHSVC_SUB_RESOURCES="acl, newest") == {"acl", "newest"}
+
+
+def test_every_scheme_that_is_accepted_is_spoken():
+    assert {scheme.name for scheme in schemes(read_settings({}))} == read_settings({}).schemes
+
+
+def test_digests_are_a_setting_of_each_scheme_that_leaves_a_choice():
+    rules = policy(
+        read_settings({"AUTHSVC_ALGORITHMS": "HmacSHA512", "AUTHSVC_SIGV2_ALGORITHMS": "HmacSHA1"})
+    )
+    assert rules.algorithms == {"cloudstack": {"HmacSHA512"}, "sigv2": {"HmacSHA1"}}

@@ -319,3 +319,12 @@ def test_the_time_is_signed():
         proven(retargeted(v4_presigned(), STAMP, "20130524T000001Z"))
     with pytest.raises(SignatureMismatch):
         proven(retargeted(v4_presigned(), "X-Amz-Expires=600", "X-Amz-Expires=601"))
+
+
+def test_a_session_token_of_s3_express_is_reported():
+    assert proven(v4_presigned(query="X-Amz-S3session-Token=t")).token == "t"
+    for query in (
+        "X-Amz-S3session-Token=t&X-Amz-Security-Token=t",
+        "X-Amz-S3session-Token=t&x-amz-s3session-token=t",
+    ):
+        refused(v4_presigned(query=query), DuplicateParameter)

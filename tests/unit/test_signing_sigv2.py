@@ -308,3 +308,10 @@ def test_reading_refuses_a_claim_of_another_digest():
     with pytest.raises(SignatureMismatch):
         SCHEME.prove(claim, SECRET)
     assert issubclass(ObsoleteVersion, Malformed)
+
+
+def test_a_session_token_that_is_not_signed():
+    request = query_api()
+    headers = (*request.headers, ("X-Amz-Security-Token", "t"))
+    error = refused(dataclasses.replace(request, headers=headers), UnsignedHeaders)
+    assert error.detail == {"headers_not_signed": ["x-amz-security-token"]}

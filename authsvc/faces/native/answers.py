@@ -6,10 +6,13 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from authsvc.faces.dialects import dialect_of
+from authsvc.errors import SignatureMismatch
+from authsvc.faces.dialects import S3, dialect_of
 from authsvc.faces.face import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from authsvc.errors import AuthError
     from authsvc.faces.dialects import Dialect
     from authsvc.faces.native.question import Question
@@ -41,6 +44,9 @@ def proven(verified: Verified) -> dict[str, Any]:
 def refused(error: AuthError, dialect: Dialect) -> dict[str, Any]:
     """Describe a no, in the words the client that signed expects."""
     said = dialect.say(error)
+    detail = printable(error.detail)
+    if dialect is S3 and isinstance(error, SignatureMismatch):
+        detail |= _in_bytes(detail)
     return {
         "authenticated": False,
         "scheme": error.scheme,
@@ -49,8 +55,17 @@ def refused(error: AuthError, dialect: Dialect) -> dict[str, Any]:
             "code": said.code,
             "status": said.status,
             "message": printable(error.message),
-            "detail": printable(error.detail),
+            "detail": detail,
         },
+    }
+
+
+def _in_bytes(detail: Mapping[str, str]) -> dict[str, str]:
+    """Write what was to be signed byte by byte too, as S3 does: white space and look-alikes show there alone."""
+    return {
+        f"{name}_bytes": detail[name].encode().hex(" ")
+        for name in ("string_to_sign", "canonical_request")
+        if name in detail
     }
 
 
