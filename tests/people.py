@@ -116,7 +116,7 @@ def signed_s3(
         canonical_request=canonical_request(
             method=method,
             path=recode_path(path),
-            query=canonical_query(unsigned.query_pairs()),
+            query=canonical_query(unsigned.pairs),
             headers="".join(f"{name}:{values[name]}\n" for name in names),
             signed_headers=";".join(names),
             payload=payload,

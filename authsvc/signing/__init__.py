@@ -17,7 +17,6 @@ from authsvc.errors import (
 )
 from authsvc.model import Secret
 from authsvc.signing.claim import ByChunks, ByPublicKey, Claim, Payload, Scheme, SchemeName, Scope
-from authsvc.signing.encoding import recode
 from authsvc.signing.request import SignedRequest
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
         raise MultipleMechanisms
     (scheme,) = known
     try:
-        if _BROKEN_ESCAPE.search(request.target):
+        if "%" in request.target and _BROKEN_ESCAPE.search(request.target):
             raise MalformedTarget
         claim = scheme.read(request)
         _refuse_foreign_authorization(request, claim)
@@ -91,7 +90,7 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
 
 def _unsigned(request: SignedRequest) -> Unsigned:
     """Make the refusal of a request that nobody signed; S3 lets only whoever signs choose headers of the answer."""
-    overrides = any(_OVERRIDES.fullmatch(recode(name)) for name, _ in request.query_pairs())
+    overrides = any(map(_OVERRIDES.fullmatch, request.names))
     return (UnsignedOverrides if overrides else Unsigned)(anonymous=True)
 
 

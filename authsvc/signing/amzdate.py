@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T([01]\d|2[0-3])([0-5]\d)([0-5]\d)Z", re.ASCII)
 _EXTENDED = re.compile(
@@ -23,6 +24,12 @@ _END = (date(9999, 12, 31).toordinal() + 1 - _EPOCH_DAY) * 86400
 
 def parse_basic(text: str) -> float | None:
     """Read ``YYYYMMDDTHHMMSSZ`` (ISO 8601 basic) as Unix seconds, None if it is anything else."""
+    return _basic(text) if len(text) == len("YYYYMMDDTHHMMSSZ") else None
+
+
+@lru_cache(maxsize=1024)
+def _basic(text: str) -> float | None:
+    """Read one; requests of the same second share it."""
     match = _BASIC.fullmatch(text)
     if match is None:
         return None

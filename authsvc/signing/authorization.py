@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from authsvc.errors import MalformedAuthorization, MissingDate, MultipleMechanisms, UnknownMechanism
 from authsvc.signing import amzdate
@@ -24,8 +23,7 @@ _USUAL = re.compile(
 _COMPONENTS = ("Credential", "SignedHeaders", "Signature")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
+class Presented(NamedTuple):
     """What a V4 signature says of itself.
 
     Attributes:
@@ -85,7 +83,7 @@ def from_header(request: SignedRequest, algorithm: str) -> Presented:
         signed_at=signed_at,
         signed_headers=signed_headers,
         signature=signature,
-        query=request.query_pairs(),
+        query=request.pairs,
         refuse=refuse,
         refuse_scope=refuse,
     )

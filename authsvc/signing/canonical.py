@@ -62,7 +62,8 @@ def canonical_query(pairs: Iterable[QueryPair]) -> str:
 
     ``+`` is a space, as every store's form decoding has it.
     """
-    encoded = sorted((_component(name), _component(value) if value else "") for name, value in pairs)
+    encoded = [(_component(name), _component(value) if value else "") for name, value in pairs]
+    encoded.sort()
     return "&".join([f"{name}={value}" for name, value in encoded])
 
 

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from authsvc.errors import MalformedParameters
-from authsvc.signing.encoding import decode
+from authsvc.signing.encoding import decode, recode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from authsvc.signing.request import QueryPair, SignedRequest
 
@@ -18,17 +18,12 @@ _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]*)", re.ASCII | re.
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def encoded_text(request: SignedRequest) -> str:
-    """Return query and form as they stand, joined by ``&``; what is no ASCII in the form as Latin-1."""
+def names(request: SignedRequest) -> Collection[str]:
+    """Return the names of the parameters of query and form, each in its one spelling."""
     form = _form(request)
     if form is None:
-        return request.query or ""
-    return f"{request.query or ''}&{form.decode('latin-1')}"
-
-
-def names_in(text: str) -> set[str]:
-    """Return the decoded names of encoded parameters; one that is not UTF-8 counts as empty."""
-    return {decode(part.partition("=")[0]) or "" for part in text.split("&")}
+        return request.names
+    return {*request.names, *(recode(name) for name, _ in _split(form.decode("latin-1")))}
 
 
 def pairs(request: SignedRequest) -> Iterator[QueryPair]:
@@ -39,7 +34,7 @@ def pairs(request: SignedRequest) -> Iterator[QueryPair]:
     """
     if request.query is not None and not request.query.isascii():
         raise MalformedParameters("the query holds characters that have to be percent-encoded")
-    yield from request.query_pairs()
+    yield from request.pairs
     form = _form(request)
     if form is None:
         return
@@ -61,6 +56,8 @@ def decoded(encoded: str) -> str:
     Raises:
         MalformedParameters: It holds a broken escape, or bytes that are not UTF-8.
     """
+    if "%" not in encoded:
+        return encoded.replace("+", " ")
     text = None if _BROKEN_ESCAPE.search(encoded) else decode(encoded)
     if text is None:
         raise MalformedParameters("a parameter holds a broken escape, or one that is not UTF-8")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from authsvc.errors import DuplicateParameter, MalformedAuthorizationQuery
 from authsvc.signing import amzdate
 from authsvc.signing.authorization import Presented
-from authsvc.signing.encoding import decode, recode
+from authsvc.signing.encoding import decode
 from authsvc.signing.scope import ASYMMETRIC, read_credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from authsvc.signing.request import SignedRequest
+    from authsvc.signing.request import QueryPair, SignedRequest
 
 REQUIRED = (
     "X-Amz-Algorithm",
@@ -36,19 +36,15 @@ _WHOLE = re.compile(r"-?\d+", re.ASCII)
 
 def parameters(request: SignedRequest) -> list[tuple[str, str]]:
     """Return the signature's parameters in the query, in order, names decoded and values as sent."""
-    query = request.query
-    if not query or ("X-Amz-" not in query and "%" not in query):
+    if PARAMETERS.isdisjoint(request.names):
         return []
-    pairs = [(recode(name), value or "") for name, value in request.query_pairs()]
-    return [(name, value) for name, value in pairs if name in PARAMETERS]
+    pairs = zip(request.names, request.pairs, strict=True)
+    return [(name, value or "") for name, (_, value) in pairs if name in PARAMETERS]
 
 
 def beside_a_header(request: SignedRequest) -> bool:
     """Say whether the query holds a signature's parameter in any case: a store blind to case would read it as one."""
-    folded = (request.query or "").lower()
-    if "x-amz-" not in folded and "%" not in folded:
-        return False
-    return any(recode(name).lower() in _FOLDED for name, _ in request.query_pairs())
+    return any(name.lower() in _FOLDED for name in request.names)
 
 
 def from_query(request: SignedRequest, algorithm: str) -> Presented:
@@ -79,7 +75,7 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
         signed_at=_signed_at(timestamp, scope.date),
         signed_headers=given["X-Amz-SignedHeaders"],
         signature=given["X-Amz-Signature"],
-        query=[pair for pair in request.query_pairs() if recode(pair[0]) != "X-Amz-Signature"],
+        query=_covered(request),
         refuse=_refuse_headers,
         refuse_scope=_refuse_region_set,
         presigned=True,
@@ -88,6 +84,11 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
         pinned=given.get(_PINNED),
         region_set=given.get("X-Amz-Region-Set"),
     )
+
+
+def _covered(request: SignedRequest) -> list[QueryPair]:
+    pairs = zip(request.names, request.pairs, strict=True)
+    return [pair for name, pair in pairs if name != "X-Amz-Signature"]
 
 
 def _token(given: Mapping[str, str]) -> str | None:
@@ -101,8 +102,7 @@ def _once_each(request: SignedRequest) -> Mapping[str, str]:
     """Decode the parameters, refusing a second one that a store blind to case might read instead."""
     found: dict[str, str] = {}
     seen: set[str] = set()
-    for name, value in request.query_pairs():
-        plain = recode(name)
+    for plain, (_, value) in zip(request.names, request.pairs, strict=True):
         folded = plain.lower()
         if not folded.startswith("x-amz-"):
             continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from authsvc.errors import DuplicateParameter, Malformed
+from authsvc.signing.encoding import recode
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", re.ASCII)
@@ -37,6 +38,8 @@ class SignedRequest:
         bucket: The bucket, only where it came from the Host (virtual-hosted style).
         path: The target up to the first ``?``.
         query: The target after it, still encoded; None without a ``?``.
+        pairs: The query's parameters in order, still encoded; split on ``&`` alone, never on ``;``.
+        names: Their names in the same order, each in its one spelling (``encoding.recode``).
         fields: Values by lower-case header name, in order, outer white space trimmed.
 
     Raises:
@@ -51,6 +54,8 @@ class SignedRequest:
     bucket: str | None = None
     path: str = field(init=False)
     query: str | None = field(init=False)
+    pairs: tuple[QueryPair, ...] = field(init=False, repr=False)
+    names: tuple[str, ...] = field(init=False, repr=False)
     fields: dict[str, list[str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +71,9 @@ class SignedRequest:
         put = object.__setattr__
         put(self, "path", path)
         put(self, "query", query if mark else None)
+        pairs = _split(query) if query else ()
+        put(self, "pairs", pairs)
+        put(self, "names", tuple([recode(name) for name, _ in pairs]))
         put(self, "fields", _by_name(self.headers))
 
     def header(self, name: str) -> str | None:
@@ -81,22 +89,20 @@ class SignedRequest:
             raise DuplicateParameter(f"the {name} header is given more than once", argument_name=name)
         return values[0]
 
-    def query_pairs(self) -> list[QueryPair]:
-        """Return the query's parameters in order, still encoded; split on ``&`` alone, never on ``;``."""
-        if not self.query:
-            return []
-        pairs: list[QueryPair] = []
-        for part in self.query.split("&"):
-            name, mark, value = part.partition("=")
-            if part:
-                pairs.append((name, value if mark else None))
-        return pairs
-
     def body_hash(self) -> str:
         """Return the hex SHA-256 of the body: given, else computed, else that of the empty body."""
         if self.body is not None:
             return hashlib.sha256(self.body).hexdigest()
         return self.body_sha256 or EMPTY_SHA256
+
+
+def _split(query: str) -> tuple[QueryPair, ...]:
+    pairs: list[QueryPair] = []
+    for part in query.split("&"):
+        name, mark, value = part.partition("=")
+        if part:
+            pairs.append((name, value if mark else None))
+    return tuple(pairs)
 
 
 def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:

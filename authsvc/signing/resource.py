@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authsvc.errors import DuplicateParameter, MalformedParameters
-from authsvc.signing.encoding import decode, recode
+from authsvc.signing.encoding import decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -61,8 +61,7 @@ def split_query(request: SignedRequest, sub_resources: Collection[str], *, presi
     amz: dict[str, str] = {}
     parameters: dict[str, str] = {}
     unsigned: list[str] = []
-    for name, value in request.query_pairs():
-        plain = recode(name)
+    for plain, (name, value) in zip(request.names, request.pairs, strict=True):
         folded = plain.lower()
         if plain in sub_resources:
             _put(subs, plain, value)

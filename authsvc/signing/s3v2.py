@@ -21,7 +21,7 @@ from authsvc.model import AccessKey
 from authsvc.signing import amzdate
 from authsvc.signing.amzheaders import conceal, is_alias
 from authsvc.signing.claim import Claim
-from authsvc.signing.encoding import recode, require_same
+from authsvc.signing.encoding import require_same
 from authsvc.signing.resource import PARAMETERS, SUB_RESOURCES, canonical_resources, split_query
 from authsvc.signing.sigv2 import is_query_api
 
@@ -77,8 +77,7 @@ class S3V2:
         """Say whether the header or the query carries the mark; EC2's Query signatures are another scheme."""
         if _in_header(request):
             return True
-        names = _names(request)
-        return "AWSAccessKeyId" in names and not is_query_api(names)
+        return "AWSAccessKeyId" in request.names and not is_query_api(request.names)
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the request apart.
@@ -91,7 +90,7 @@ class S3V2:
             raise UnsignedHeaders(headers_not_signed=aliases)
         if not _in_header(request):
             return self._presigned(request)
-        if not PARAMETERS.isdisjoint(_names(request) - {"Expires"}):
+        if not PARAMETERS.isdisjoint(set(request.names) - {"Expires"}):
             raise MultipleMechanisms
         return self._header(request)
 
@@ -158,10 +157,6 @@ class S3V2:
 def _in_header(request: SignedRequest) -> bool:
     values = request.fields.get("authorization")
     return values is not None and any(value == "AWS" or value.startswith("AWS ") for value in values)
-
-
-def _names(request: SignedRequest) -> set[str]:
-    return {recode(name) for name, _ in request.query_pairs()}
 
 
 def _authorization(request: SignedRequest) -> tuple[AccessKey, str]:

@@ -7,6 +7,7 @@ characters, is signed beside it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from authsvc.model import AccessKey
@@ -27,6 +28,8 @@ _PART = re.compile(r"[!-.0-~]{1,128}", re.ASCII)
 _DATE = re.compile(r"\d{8}", re.ASCII)
 _KEY = re.compile(r"[!-~]{1,256}", re.ASCII)
 _MOST_REGIONS = 64
+_LONGEST = 600
+"""Characters a credential can have; what is longer is not remembered either."""
 
 
 def read_credential(
@@ -39,11 +42,10 @@ def read_credential(
     Raises:
         Malformed: What ``refuse`` makes of the reason.
     """
-    match = (_CREDENTIAL if regional else _WITHOUT_REGION).fullmatch(text)
-    if match is None:
+    found = _split(text, regional) if len(text) <= _LONGEST else None
+    if found is None:
         raise refuse(_fault(text, regional=regional))
-    access_key, date, *region, service = match.groups()
-    return AccessKey(access_key), Scope(date=date, region=region[0] if regional else None, service=service)
+    return found
 
 
 def credential_scope(scope: Scope) -> str:
@@ -68,6 +70,16 @@ def read_region_set(text: str, refuse: Callable[[str], Malformed]) -> tuple[str,
 def holds_region(region_set: Iterable[str], region: str) -> bool:
     """Say whether one name of the set is the region's, ``*`` standing for any characters."""
     return any(_is_like(region, name) for name in region_set)
+
+
+@lru_cache(maxsize=4096)
+def _split(text: str, regional: bool) -> tuple[AccessKey, Scope] | None:
+    """Split a credential; whoever signs sends the same one all day."""
+    match = (_CREDENTIAL if regional else _WITHOUT_REGION).fullmatch(text)
+    if match is None:
+        return None
+    access_key, date, *region, service = match.groups()
+    return AccessKey(access_key), Scope(date=date, region=region[0] if regional else None, service=service)
 
 
 def _is_like(region: str, name: str) -> bool:

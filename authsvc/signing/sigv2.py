@@ -34,7 +34,7 @@ from authsvc.signing.claim import Claim
 from authsvc.signing.encoding import require_same, uri_encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from authsvc.model import Secret
     from authsvc.signing.claim import SchemeName
@@ -64,12 +64,12 @@ _PORT: Final = re.compile(r":\d*\Z", re.ASCII)
 _CONFIDENTIAL: Final = re.compile(r"((?:password|secret|token|userdata)[^=&]*=)[^&\n]*", re.IGNORECASE)
 
 
-def is_query_api(names: set[str]) -> bool:
+def is_query_api(names: Collection[str]) -> bool:
     """Say whether parameters of these names are signed for a Query API, of whichever version.
 
     ``Action`` alone marks version 0, which names no version.
     """
-    return "AWSAccessKeyId" in names and not names.isdisjoint({"SignatureVersion", "Action"})
+    return "AWSAccessKeyId" in names and ("SignatureVersion" in names or "Action" in names)
 
 
 def parameters(request: SignedRequest) -> dict[str, str]:
@@ -122,10 +122,7 @@ class SigV2:
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether query or form are signed for a Query API; an S3 presigned query is another scheme."""
-        text = form.encoded_text(request)
-        if not text or ("AWSAccessKeyId" not in text and "%" not in text):
-            return False
-        return is_query_api(form.names_in(text))
+        return is_query_api(form.names(request))
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the request apart.

@@ -61,11 +61,12 @@ class SigV4:
         """Say whether the header or the query carries V4's mark, the asymmetric variant's excepted."""
         if in_header(request, ALGORITHM):
             return True
-        found = parameters(request)
-        algorithms = [recode(value) for name, value in found if name == "X-Amz-Algorithm"]
-        if algorithms:
-            return any(algorithm != ASYMMETRIC for algorithm in algorithms)
-        return any(name in {"X-Amz-Credential", "X-Amz-Signature"} for name, _ in found)
+        if "X-Amz-Algorithm" in request.names:
+            return any(
+                name == "X-Amz-Algorithm" and recode(value) != ASYMMETRIC
+                for name, value in parameters(request)
+            )
+        return "X-Amz-Credential" in request.names or "X-Amz-Signature" in request.names
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the request apart.

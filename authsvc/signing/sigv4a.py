@@ -116,7 +116,9 @@ class SigV4A:
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether the header or the query names the algorithm."""
-        return in_header(request, ALGORITHM) or any(
+        if in_header(request, ALGORITHM):
+            return True
+        return "X-Amz-Algorithm" in request.names and any(
             name == "X-Amz-Algorithm" and recode(value) == ALGORITHM for name, value in parameters(request)
         )
 

@@ -18,7 +18,6 @@ from authsvc.errors import (
     UnknownTrailer,
 )
 from authsvc.signing.chunks import canonical_trailer, chunk_string_to_sign, trailer_string_to_sign, unpadded
-from authsvc.signing.encoding import recode
 from authsvc.signing.request import EMPTY_SHA256
 from authsvc.signing.resource import SUB_RESOURCES
 from authsvc.signing.scope import ASYMMETRIC
@@ -122,8 +121,7 @@ def objection(request: SignedRequest, chunks: Chunks | None) -> Denied | None:
     """Return what is wrong with a request that announces chunks, to be told once its signature is proven."""
     if chunks is None:
         return None
-    names = {recode(name) for name, _ in request.query_pairs()}
-    if request.method != "PUT" or request.path == "/" or not names.isdisjoint(_NOT_UPLOADS):
+    if request.method != "PUT" or request.path == "/" or not _NOT_UPLOADS.isdisjoint(request.names):
         return NotAnUpload()
     if chunks.decoded_length is None:
         return MissingDecodedLength()

@@ -114,7 +114,7 @@ def read_upload(request: SignedRequest, *, required: Collection[str], exempt: Co
 
 def unsigned_query(request: SignedRequest) -> tuple[str, ...]:
     """Name all parameters of the query: a form has no way to sign them."""
-    return tuple(name for name, _ in request.query_pairs())
+    return tuple(name for name, _ in request.pairs)
 
 
 def mismatch(claim: Claim) -> SignatureMismatch:

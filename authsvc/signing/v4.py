@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from authsvc.signing.request import SignedRequest
 
 S3_SERVICES = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
-_TOKENS = ("x-amz-security-token", "x-amz-s3session-token")
+_TOKENS = frozenset({"x-amz-security-token", "x-amz-s3session-token"})
 
 
 def in_header(request: SignedRequest, algorithm: str) -> bool:
     """Say whether the Authorization header carries the algorithm's mark."""
     values = request.fields.get("authorization")
-    return values is not None and any(value.startswith(algorithm) for value in values)
+    if values is None:
+        return False
+    return values[0].startswith(algorithm) or (
+        len(values) > 1 and any(value.startswith(algorithm) for value in values)
+    )
 
 
 def read_claim(
@@ -164,7 +168,9 @@ def _payload_line(request: SignedRequest, presented: Presented, names: tuple[str
 
 
 def _token(request: SignedRequest, presented: Presented) -> str | None:
-    headers = [request.header(name) for name in _TOKENS if name in request.fields]
-    if len(headers) + (presented.token is not None) > 1:
+    if _TOKENS.isdisjoint(request.fields):
+        return presented.token
+    if presented.token is not None or request.fields.keys() >= _TOKENS:
         raise DuplicateParameter("more than one session token was given")
-    return headers[0] if headers else presented.token
+    (name,) = _TOKENS & request.fields.keys()
+    return request.header(name)

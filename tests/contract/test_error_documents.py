@@ -346,7 +346,7 @@ PRESIGNED_ROWS = {
     "no signature at all": (
         lambda: dataclasses.replace(header(), headers=(("Host", "h"),)),
         (403, "AccessDenied", "the request carries no signature"),
-        set(),
+        {"anonymous"},
     ),
 }  # fmt: skip
 V2_ROWS = {
@@ -415,7 +415,7 @@ FORM_ROWS = {
     "no form": (
         lambda: v4_form(boundary="b", cut=40),
         (403, "AccessDenied", "the request carries no signature"),
-        set(),
+        {"anonymous"},
     ),
     "a form that is cut": (
         lambda: v4_form(file=None, cut=-20),
@@ -454,7 +454,7 @@ EC2_ROWS = {
     "no signature at all": (
         lambda: dataclasses.replace(header(), target="/?Action=X", headers=(("Host", "h"),)),
         (403, "MissingAuthenticationToken", "the request carries no signature"),
-        set(),
+        {"anonymous"},
     ),
     "a missing component": (
         lambda: with_authorization("AWS4-HMAC-SHA256 Credential=a, SignedHeaders=host"),

@@ -314,7 +314,7 @@ def test_r_and_s_are_two_numbers_from_one_to_below_the_order(change):
         str.upper,
         lambda made: made + "00",
         lambda made: made + "*",
-        lambda made: made.ljust(144, "*"),
+        lambda made: made.ljust(146, "*"),
         lambda made: made[:-2],
         lambda made: made[2:],
         lambda made: made[:-1],
