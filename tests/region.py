@@ -34,7 +34,7 @@ from tests.people import signed_s3
 from tests.processes import LEASH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tests.servers import MariaDB, Redis
 
@@ -122,6 +122,7 @@ class Authsvc:
             **settings,
         }
         self.folder = folder
+        self.words: Sequence[str] = ("serve",)
         self.log, self.stderr = folder / "stdout", folder / "stderr"
         self.exit_code: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -131,7 +132,7 @@ class Authsvc:
         self.exit_code = None
         with self.log.open("wb") as out, self.stderr.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "authsvc", "serve"],
+                [sys.executable, "-m", "authsvc", *self.words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from authsvc.app import make_app
 from authsvc.cli.faces import chosen_faces
+from authsvc.cli.listener import AT_ONCE, BACKLOG, url
 from authsvc.events.metrics import MetricsEvents
 from authsvc.faces.callers import Callers
 from authsvc.ops.health import Health
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from authsvc.app import Tell
+    from authsvc.cli.listener import Inherited, Listener
     from authsvc.settings import Settings
 
 KEEPALIVE = 75.0
@@ -35,6 +37,9 @@ KEEPALIVE = 75.0
 
 FINISH = 10.0
 """Seconds requests in flight get to finish once the sockets are closed."""
+
+WARM_UP = 2.0
+"""Seconds a worker waits to be ready before it accepts connections, at most."""
 
 
 def read_callers(settings: Settings) -> Callers:
@@ -64,7 +69,13 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 @asynccontextmanager
 async def started(
-    settings: Settings, callers: Callers, *, health: Health, log: LineLog, traffic: Traffic | None = None
+    settings: Settings,
+    callers: Callers,
+    *,
+    health: Health,
+    log: LineLog,
+    traffic: Traffic | None = None,
+    inherited: Inherited | None = None,
 ) -> AsyncIterator[tuple[str, str]]:
     """Listen, and yield the URLs of the faces and of the ops port; on the way out requests in flight finish."""
     traffic = traffic or Traffic()
@@ -77,21 +88,29 @@ async def started(
         traffic=traffic,
     )
     async with AsyncExitStack() as stack:
-        ops = await _listen(stack, make_ops_app(health, registry), settings.host, settings.ops_port)
+        ops = await _listen(
+            stack,
+            make_ops_app(health, registry),
+            (settings.host, settings.ops_port) if inherited is None else inherited.ops,
+        )
         tls = tls_context(settings)
-        faces = await _listen(stack, app, settings.host, settings.port, tls=tls, traffic=traffic)
+        at = (settings.host, settings.port) if inherited is None else inherited.faces
+        faces = await _listen(stack, app, at, tls=tls, traffic=traffic, health=health)
         yield faces, ops
 
 
-async def run(settings: Settings) -> None:
-    """Serve until a signal, then drain."""
+async def run(settings: Settings, inherited: Inherited | None = None) -> None:
+    """Serve until a signal, then drain; as a worker, until the supervisor says so or is gone."""
     callers = read_callers(settings)
     health, traffic = Health(), Traffic()
     with LineLog() as log:
         capture_standard_logging(log, settings.log_level)
-        async with started(settings, callers, health=health, log=log, traffic=traffic) as (faces, ops):
-            log.emit({"event": "started", "faces": faces, "ops": ops, "pid": os.getpid()})
-            await signalled()
+        async with started(
+            settings, callers, health=health, log=log, traffic=traffic, inherited=inherited
+        ) as (faces, ops):
+            event = "started" if inherited is None else "worker started"
+            log.emit({"event": event, "faces": faces, "ops": ops, "pid": os.getpid()})
+            await signalled(inherited.leash if inherited is not None else None)
             health.drain()
             traffic.closing = True
             log.emit({"event": "draining", "seconds": settings.drain})
@@ -102,38 +121,57 @@ async def run(settings: Settings) -> None:
 async def _listen(
     stack: AsyncExitStack,
     app: web.Application,
-    host: str,
-    port: int,
+    at: tuple[str, int] | Listener,
     *,
     tls: ssl.SSLContext | None = None,
     traffic: Traffic | None = None,
+    health: Health | None = None,
 ) -> str:
+    """Listen at an address, or where it is listened already; there, with ``health``, once ready."""
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE, shutdown_timeout=FINISH)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
-    site = web.TCPSite(runner, host, port, ssl_context=tls, backlog=1024)
+    site: web.BaseSite
+    if isinstance(at, tuple):
+        site = web.TCPSite(runner, *at, ssl_context=tls, backlog=BACKLOG)
+    else:
+        site = web.SockSite(runner, at, ssl_context=tls, backlog=AT_ONCE)
+        if health is not None:
+            await _ready_soon(health)
     await site.start()
     if traffic is not None:
         stack.push_async_callback(traffic.end, within=FINISH)
         stack.push_async_callback(site.stop)
-    bound = runner.addresses[0]
-    name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-    return f"{'https' if tls else 'http'}://{name}:{bound[1]}"
+    return url(runner.addresses[0], tls=tls is not None)
 
 
-async def signalled() -> None:
-    """Wait for the first SIGTERM or SIGINT; the second ends the process at once."""
+async def _ready_soon(health: Health) -> None:
+    """Leave requests to the other workers until this one is ready; not for long, as there may be no others."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WARM_UP):
+            while not health.ready:  # noqa: ASYNC110 - once in a process's life
+                await asyncio.sleep(0.02)
+
+
+async def signalled(leash: int | None = None) -> None:
+    """Wait for the first SIGTERM or SIGINT, or the end of the leash; the second of them ends the process at once."""
     came = asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def heard() -> None:
         if came.is_set():
             os._exit(1)
         came.set()
 
-    loop = asyncio.get_running_loop()
+    def let_go() -> None:
+        loop.remove_reader(leash or 0)
+        heard()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, heard)
+    if leash is not None:
+        loop.add_reader(leash, let_go)
     await came.wait()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import logging
 import os
+import select
 import threading
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -17,8 +18,8 @@ CAPACITY = 10_000
 EVERY = 0.1
 """Seconds between two writes."""
 
-AT_ONCE = 1000
-"""Lines in one write at most."""
+AT_ONCE = select.PIPE_BUF
+"""Bytes in one write at most, but for a longer line: so many reach a pipe in one piece, whoever else writes to it."""
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
@@ -63,7 +64,10 @@ class LineLog:
 
     def _write(self) -> None:
         while self._lines:
-            lines = [self._lines.popleft() for _ in range(min(len(self._lines), AT_ONCE))]
+            lines = [self._lines.popleft()]
+            size = len(lines[0])
+            while self._lines and (size := size + len(self._lines[0])) <= AT_ONCE:
+                lines.append(self._lines.popleft())
             rest = b"".join(lines)
             try:
                 while rest:

@@ -35,7 +35,7 @@ SPEAKS = {
 IMPURE: dict[str, set[str]] = {
     "pickle": set(),
     "random": set(),
-    "socket": {"directory"},
+    "socket": {"cli", "directory"},  # cli: the listener that workers share
     "subprocess": set(),
     "time": {"app", "cli", "wiring"},
 }

@@ -1,0 +1,133 @@
+"""Several workers behind one listener, while they are killed, replaced and sent away: what a caller notices is nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.load import Load
+from tests.region import Region, ask, await_that, signed
+
+COUNT = 2
+
+
+@pytest.fixture
+def region(mariadb, tmp_path):
+    with Region(mariadb, "4.23", tmp_path / "region", AUTHSVC_DRAIN="1.5", AUTHSVC_FRESH_FOR="60") as made:
+        made.authsvc.words = ("serve", "--workers", str(COUNT))
+        made.authsvc.start().await_ready()
+        await_that(lambda: made.authsvc.readiness()[1]["degraded"] == [], "every worker to be ready")
+        yield made
+        if made.authsvc.exit_code is None:
+            assert made.authsvc.stop() == 0
+        assert made.authsvc.stderr.read_text() == ""
+        made.authsvc.assert_silent_about(made.canaries())
+
+
+def children(region):
+    """Return the process ids of the workers."""
+    return set(
+        map(int, Path(f"/proc/{region.authsvc.pid}/task/{region.authsvc.pid}/children").read_text().split())
+    )
+
+
+def told(region, event):
+    return [line for line in region.authsvc.lines() if line.get("event") == event]
+
+
+def answers(region, count=1):
+    """Ask over fresh connections; return the statuses."""
+    return [region.verify(signed(region.people["alice"])).status for _ in range(count)]
+
+
+def test_they_are_one_service(region):
+    assert answers(region, 40) == [200] * 40
+    assert len(children(region)) == COUNT
+    assert ask(f"{region.authsvc.ops}/livez").status == 200
+    shown = ask(f"{region.authsvc.ops}/metrics").body.decode()
+    counted = re.findall(r'authsvc_decisions_total\{[^}]*verdict="allow",worker="(\d)"\} ([\d.]+)', shown)
+    assert sum(float(value) for _, value in counted) == 40
+    assert set(re.findall(r'authsvc_ready\{worker="(\d)"\} 1.0', shown)) == {"0", "1"}
+    assert shown.count("# TYPE authsvc_decisions_total counter") == 1
+
+
+def test_one_that_is_killed_is_replaced_and_the_other_answers_meanwhile(region):
+    before = children(region)
+    for victim in before:
+        os.kill(victim, signal.SIGKILL)
+        assert answers(region, 20) == [200] * 20
+        await_that(lambda victim=victim: victim not in children(region), "its end")
+        await_that(lambda: len(children(region)) == COUNT, "another in its place")
+        await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "it to be ready")
+    assert not before & children(region)
+    assert [line["status"] for line in told(region, "worker ended")] == [-signal.SIGKILL] * COUNT
+
+
+def test_replacing_all_of_them_loses_no_request(region):
+    before = children(region)
+    with Load(region.authsvc.url, region) as load:
+        await_that(lambda: len(load.statuses) > 100, "a steady load")
+        for round_ in (1, 2):
+            region.authsvc.signal(signal.SIGHUP)
+            await_that(
+                lambda wanted=round_ * COUNT: len(told(region, "worker replaced")) == wanted,
+                "a round",
+                within=90,
+            )
+        await_that(lambda: len(children(region)) == COUNT, "the last of the former to be gone")
+    assert load.failures == []
+    assert set(load.statuses) == {200}
+    assert not before & children(region)
+
+
+def test_what_cannot_serve_replaces_nobody(region):
+    before = children(region)
+    callers = region.folder / "callers.toml"
+    good = callers.read_text()
+    callers.write_text("[[caller]]\nname = 1\n")
+    region.authsvc.signal(signal.SIGHUP)
+    await_that(lambda: told(region, "worker not replaced"), "the refusal")
+    assert answers(region, 10) == [200] * 10
+    assert before <= children(region)
+    callers.write_text(good)
+    region.authsvc.signal(signal.SIGHUP)
+    await_that(lambda: len(told(region, "worker replaced")) == COUNT, "the replacement", within=90)
+    region.authsvc.stderr.write_text("")  # where the one that could not serve had said why
+
+
+def test_sent_away_they_drain_and_leave_nobody_behind(region):
+    workers = children(region)
+    with Load(region.authsvc.url, region) as load:
+        await_that(lambda: len(load.statuses) > 100, "a steady load")
+        count = len(load.statuses)
+        region.authsvc.signal(signal.SIGTERM)
+        await_that(lambda: region.authsvc.readiness()[0] == 503, "not ready")
+        assert region.authsvc.readiness()[1]["reasons"] == ["draining: shutting down"]
+        await_that(lambda: len(load.statuses) > count + 20, "answers while it drains")
+        load.enough()
+    assert load.failures == []
+    assert region.authsvc.wait() == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_workers_do_not_outlive_their_supervisor(region):
+    workers = children(region)
+    region.authsvc.signal(signal.SIGKILL)
+    assert region.authsvc.wait() == -signal.SIGKILL
+    await_that(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "their end")
+
+
+def test_a_deaf_worker_is_replaced(region):
+    victim = min(children(region))
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        await_that(lambda: told(region, "worker deaf"), "it to be noticed", within=60)
+        await_that(lambda: victim not in children(region), "its end")
+    finally:
+        if victim in children(region):
+            os.kill(victim, signal.SIGCONT)
+    await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "another in its place")
