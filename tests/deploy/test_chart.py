@@ -221,6 +221,7 @@ CONTENT = {
     "database-url": "mysql://a:b@c/cloud",
     "cache-keys": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
     "redis-url": "redis://:p@r:6379",
+    "AUTHSVC_TOKEN_KEYS": "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=",
 }
 
 
@@ -238,6 +239,8 @@ def test_the_autoscaler_alone_decides_how_many():
     documents = render({"autoscaling": {"enabled": True}})
     scaler, deployment = only(documents, "HorizontalPodAutoscaler"), only(documents, "Deployment")
     assert "replicas" not in deployment["spec"]
+    target = {key: scaler["spec"]["scaleTargetRef"][key] for key in ("apiVersion", "kind")}
+    assert target == {key: deployment[key] for key in ("apiVersion", "kind")}
     assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
     assert scaler["spec"]["minReplicas"] >= 2
 

@@ -52,6 +52,7 @@ MATRIX: dict[str, dict[str, Any]] = {
     "a directory of its own": {
         "migration": {"enabled": True, "existingSecret": "owner", "databaseUrl": "url"},
         "database": {"tlsSecret": "region-ca"},
+        "secret": {"values": {"AUTHSVC_TOKEN_KEYS": "token-keys"}},
         "imagePullSecrets": [{"name": "registry"}],
         "serviceAccount": {"annotations": {"example/role": "none"}},
     },
@@ -86,6 +87,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"settings": {"AUTHSVC_DATABASE_URL": "mysql://…"}},
         "AUTHSVC_DATABASE_URL",
     ),
+    "another secret among the settings": ({"settings": {"AUTHSVC_TOKEN_KEYS": "k"}}, "AUTHSVC_TOKEN_KEYS"),
+    "a plain setting among the secrets": ({"secret": {"values": {"AUTHSVC_DRAIN": "d"}}}, "AUTHSVC_DRAIN"),
     "a list as a setting": ({"settings": {"AUTHSVC_SCHEMES": ["sigv4"]}}, "AUTHSVC_SCHEMES"),
     "no secret": ({"secret": {"existingSecret": ""}}, "existingSecret"),
     "no address": ({"secret": {"databaseUrl": ""}}, "databaseUrl"),
