@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop lint types layers format lock lock-javascript check setup-deploy image-check chart chart-check
+.PHONY: help setup demo test interop lint types layers format lock lock-javascript check setup-deploy image-check chart chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -61,3 +61,12 @@ chart-check: setup-deploy ## render the chart with a real Helm, and hold it to K
 
 image-check: setup-deploy ## build the image and run it, on a base of our own; takes root
 	./tests/deploy/image
+
+scale-check: setup-deploy ## restart services and workers under load behind HAProxy, and count what fails
+	$(bin)/pytest -s tests/deploy/test_rolling.py tests/deploy/test_systemd.py
+
+supply-check: setup-deploy ## compare the bill of materials with the lock file, and two builds of the wheel
+	$(bin)/pytest tests/deploy/test_supply_chain.py
+
+sbom: setup-deploy ## write dist/authsvc.cdx.json, the bill of materials
+	$(bin)/python .ci/sbom
