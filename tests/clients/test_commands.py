@@ -117,6 +117,19 @@ def test_check_fails_where_it_could_not_serve(cloudstack, setting, value, about)
     assert about in line
 
 
+def test_check_fails_where_a_login_could_not_work(cloudstack, tmp_path):
+    callers = tmp_path / "callers.toml"
+    login = '[[caller]]\nname = "ceph"\ngrants = ["verify"]\n[caller.keystone]\nuser = "ceph"\n'
+    for entry, about in (
+        (login, "ceph: keystone: password_scrypt must be a list of hashes"),
+        (f'{login}password_scrypt = ["{PasswordHash.make(b"x", n=2)}"]\n', "need AUTHSVC_TOKEN_KEYS"),
+    ):
+        callers.write_text(entry)
+        done = command("check", environment=cloudstack | {"AUTHSVC_CALLERS": str(callers)})
+        assert done.returncode == 1
+        assert about in next(line for line in done.stdout.splitlines() if line.startswith("fail"))
+
+
 def test_users_come_and_go(sqlite, tmp_path):
     made = ok("users", "add", "alice", "--account", "acme", "--domain", "/sales/", environment=sqlite)
     number, access_key, secret_key = (line.split()[-1] for line in made.splitlines())

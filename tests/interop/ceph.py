@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import tempfile
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.interop.stores import UNPACKED, Server, block, environment, program
+from tests.interop.stores import UNPACKED, Servers, environment, program, shown
 from tests.processes import HOST, free_port
 from tests.region import await_that
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
 PAGE = "ceph-rgw.md"
 NAME = "client.rgw.a"
@@ -68,22 +66,20 @@ class Ceph:
     """The cluster."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="authsvc-ceph-"))
-        self.servers: list[Server] = []
+        self.servers = Servers("ceph")
+        self.folder = self.servers.folder
         self._fsid, self._mon, self._mon1 = uuid.uuid4(), free_port(), free_port()
 
     def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:
-            self.__exit__()
+            self.servers.close()
             raise
         return self
 
     def __exit__(self, *error: object) -> None:
-        for server in reversed(self.servers):
-            server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.servers.close()
 
     def _start(self) -> None:
         found = next(UNPACKED.glob("usr/lib/*/rados-classes"), None)
@@ -103,28 +99,19 @@ class Ceph:
         addresses = f"[v2:{HOST}:{self._mon}/0,v1:{HOST}:{self._mon1}/0]"
         self._do("monmaptool", "--create", "--fsid", str(self._fsid), "--addv", "a", addresses, monmap)
         self._do("ceph-mon", "-c", conf, "--mkfs", "-i", "a", "--monmap", monmap)
-        self.run("ceph-mon", ["-c", conf, "-i", "a", "-f"], self._mon).await_listening()
+        self.servers.run("ceph-mon", "-c", conf, "-i", "a", "-f", port=self._mon).await_listening()
         self._command("osd create")
         self._do("ceph-osd", "-c", conf, "-i", "0", "--mkfs")
-        self.run("ceph-osd", ["-c", conf, "-i", "0", "-f"], 0)
+        self.servers.run("ceph-osd", "-c", conf, "-i", "0", "-f", port=0)
         await_that(self._up, "the OSD to be up", within=60)
         self._command("osd crush add", id=0, weight=1.0, args=["root=default", "host=here"])
 
     def _up(self) -> bool:
         return json.loads(self._command("osd stat", format="json"))["num_up_osds"] == 1
 
-    def run(self, name: str, arguments: Sequence[str | Path], port: int) -> Server:
-        server = Server(name, [program(name), *arguments], port, self.folder / f"{name}-{port}.out")
-        self.servers.append(server)
-        return server
-
     def gateway(self, *blocks: str, values: Mapping[str, str]) -> Gateway:
         """Start a gateway with these blocks of the page."""
-        text = "\n".join(block(PAGE, name) for name in ("keystone", *blocks))
-        for shown, value in values.items():
-            assert shown in text, f"the page no longer shows {shown}"
-            text = text.replace(shown, value)
-        return Gateway(self, text)
+        return Gateway(self, shown(PAGE, "keystone", *blocks, values=values))
 
     def _command(self, prefix: str, **more: object) -> str:
         """Have the monitor carry out a command."""
@@ -134,7 +121,7 @@ class Ceph:
     def _do(self, name: str, *words: str | Path) -> str:
         done = subprocess.run(
             [program(name), *words],
-            env=environment(self.folder),
+            env=environment(self.folder) | {"PYTHONPATH": str(UNPACKED / "usr/lib/python3/dist-packages")},
             capture_output=True,
             text=True,
             check=False,
@@ -157,9 +144,8 @@ class Gateway:
         conf.write_text(
             f"{ceph.conf}\n{text}\nrgw_frontends = beast endpoint={HOST}:{port}\nrgw_data = {data}\n"
         )
-        self._server = ceph.run("radosgw", ["-c", conf, "-n", NAME, "-f"], port)
+        self._server = ceph.servers.run("radosgw", "-c", conf, "-n", NAME, "-f", port=port)
         self._server.await_listening()
 
     def stop(self) -> None:
-        self._server.stop()
-        self._ceph.servers.remove(self._server)
+        self._ceph.servers.stop(self._server)

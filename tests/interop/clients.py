@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import http.client
+import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -88,3 +89,42 @@ def put_in_chunks(url: str, person: Person, path: str, body: bytes, *, size: int
         connection.request("PUT", path, bytes(sent), headers)
         response = connection.getresponse()
         return Answer(response.status, dict(response.getheaders()), response.read())
+
+
+def new_name() -> str:
+    """Return a bucket's name that nobody has."""
+    return f"bucket-{secrets.token_hex(6)}"
+
+
+def bucket_of(client: Any) -> str:
+    """Make a bucket and return its name."""
+    name = new_name()
+    client.create_bucket(Bucket=name)
+    return name
+
+
+def work_with_buckets(client: Any) -> None:
+    """Make a bucket, and put, get, list, copy and upload in parts; then remove it all."""
+    bucket = bucket_of(client)
+    key = "a k/ey+%é"
+    client.put_object(Bucket=bucket, Key=key, Body=b"hello", Metadata={"colour": "blue"})
+    got = client.get_object(Bucket=bucket, Key=key)
+    assert (got["Body"].read(), got["Metadata"]) == (b"hello", {"colour": "blue"})
+    assert client.head_object(Bucket=bucket, Key=key)["ContentLength"] == 5
+    client.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
+    assert [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]] == [key, "copy"]
+    assert bucket in [each["Name"] for each in client.list_buckets()["Buckets"]]
+
+    upload = client.create_multipart_upload(Bucket=bucket, Key="parts")
+    named = {"Bucket": bucket, "Key": "parts", "UploadId": upload["UploadId"]}
+    bodies = [secrets.token_bytes(PART), b"the end"]
+    etags = [
+        client.upload_part(**named, PartNumber=at, Body=body)["ETag"] for at, body in enumerate(bodies, 1)
+    ]
+    parts = [{"PartNumber": at, "ETag": etag} for at, etag in enumerate(etags, 1)]
+    client.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})
+    assert client.get_object(Bucket=bucket, Key="parts")["Body"].read() == b"".join(bodies)
+
+    for each in (key, "copy", "parts"):
+        client.delete_object(Bucket=bucket, Key=each)
+    client.delete_bucket(Bucket=bucket)

@@ -73,16 +73,21 @@ def by_token(swift, shown, store):
 
 
 @pytest.fixture(scope="session")
-def by_password(swift, shown, store):
-    """A proxy that logs in and caches secrets."""
-    return swift.proxy("password", values={**shown, "password = …": f"password = {store.password}"})
+def with_password(shown, store):
+    """The same for a store that logs in."""
+    return {**shown, "password = …": f"password = {store.password}"}
 
 
 @pytest.fixture(scope="session")
-def by_both(swift, shown, store):
+def by_password(swift, with_password):
+    """A proxy that logs in and caches secrets."""
+    return swift.proxy("password", values=with_password)
+
+
+@pytest.fixture(scope="session")
+def by_both(swift, with_password):
     """A proxy for S3 and Swift's own API, with authtoken and the secret cache in one memcached."""
-    values = {**shown, "password = …": f"password = {store.password}"}
-    return swift.proxy("password", "authtoken", values=values, pipeline="authtoken")
+    return swift.proxy("password", "authtoken", values=with_password, pipeline="authtoken")
 
 
 @pytest.fixture(scope="session")

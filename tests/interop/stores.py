@@ -9,15 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.processes import HOST, LEASH
 from tests.region import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
 PLACE = ROOT / ".cache" / "interop"
 UNPACKED = PLACE / "unpacked"
@@ -25,12 +26,18 @@ FOLDERS = (PLACE / "venv/bin", UNPACKED / "usr/bin", UNPACKED / "usr/sbin")
 PATIENCE = 90.0
 
 
-def block(page: str, name: str) -> str:
-    """Return what the page of ``docs/stores`` says under ``<!-- proven: name -->``."""
-    text = (ROOT / "docs" / "stores" / page).read_text(encoding="utf-8")
-    found = re.search(rf"<!-- proven: {name} -->\n```ini\n(.*?)```", text, re.DOTALL)
-    assert found, f"{page} no longer shows {name}"
-    return found[1]
+def shown(page: str, *names: str, values: Mapping[str, str]) -> str:
+    """Return what the page of ``docs/stores`` says under each ``<!-- proven: name -->``, the values put in."""
+    page_text = (ROOT / "docs" / "stores" / page).read_text(encoding="utf-8")
+    text = ""
+    for name in names:
+        found = re.search(rf"<!-- proven: {name} -->\n```ini\n(.*?)```", page_text, re.DOTALL)
+        assert found, f"{page} no longer shows {name}"
+        text += f"{found[1]}\n"
+    for placeholder, value in values.items():
+        assert placeholder in text, f"{page} no longer shows {placeholder}"
+        text = text.replace(placeholder, value)
+    return text
 
 
 def program(name: str) -> str:
@@ -47,7 +54,6 @@ def environment(home: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "LD_LIBRARY_PATH": os.pathsep.join(libraries),
-        "PYTHONPATH": str(UNPACKED / "usr/lib/python3/dist-packages") if libraries else "",
     }
 
 
@@ -86,3 +92,25 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+
+class Servers:
+    """The processes of one store, and the folder they share; both are gone when it is closed."""
+
+    def __init__(self, store: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"authsvc-{store}-"))
+        self._running: list[Server] = []
+
+    def run(self, name: str, *arguments: str | Path, port: int) -> Server:
+        server = Server(name, [program(name), *arguments], port, self.folder / f"{name}-{port}.log")
+        self._running.append(server)
+        return server
+
+    def stop(self, server: Server) -> None:
+        self._running.remove(server)
+        server.stop()
+
+    def close(self) -> None:
+        while self._running:
+            self.stop(self._running[-1])
+        shutil.rmtree(self.folder, ignore_errors=True)

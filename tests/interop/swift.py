@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
-import shutil
 import socket
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.interop.stores import Server, block, program
+from tests.interop.stores import Server, Servers, program, shown
 from tests.processes import HOST, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
 PAGE = "swift.md"
 _HASH = "[swift-hash]\nswift_hash_path_suffix = interop\n[storage-policy:0]\nname = only\ndefault = yes\n"
@@ -75,26 +72,25 @@ class Swift:
     """The storage servers and a memcached; proxies are made on top."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="authsvc-swift-"))
-        self.servers: list[Server] = []
+        self.servers = Servers("swift")
+        self.folder = self.servers.folder
 
     def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:
-            self.__exit__()
+            self.servers.close()
             raise
         return self
 
     def __exit__(self, *error: object) -> None:
-        for server in reversed(self.servers):
-            server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.servers.close()
 
     def _start(self) -> None:
         _require_attributes(self.folder)
         (self.folder / "swift.conf").write_text(_HASH)
         (self.folder / "devices" / "d1").mkdir(parents=True)
+        started = []
         for kind in ("account", "container", "object"):
             port = free_port()
             ring = self.folder / f"{kind}.builder"
@@ -108,20 +104,12 @@ class Swift:
                 )
             conf = self.folder / f"{kind}-server.conf"
             conf.write_text(_STORAGE.format(kind=kind, port=port, folder=self.folder, user=getpass.getuser()))
-            self.run(f"swift-{kind}-server", [program(f"swift-{kind}-server"), conf, "-v"], port)
+            started.append(self.servers.run(f"swift-{kind}-server", conf, "-v", port=port))
         self.memcached = free_port()
-        self.run(
-            "memcached",
-            [program("memcached"), "-l", HOST, "-p", str(self.memcached), "-U", "0", "-u", getpass.getuser()],
-            self.memcached,
-        )
-        for server in self.servers:
+        options = ("-l", HOST, "-p", str(self.memcached), "-U", "0", "-u", getpass.getuser())
+        started.append(self.servers.run("memcached", *options, port=self.memcached))
+        for server in started:
             server.await_listening()
-
-    def run(self, name: str, arguments: Sequence[str | Path], port: int) -> Server:
-        server = Server(name, arguments, port, self.folder / f"{name}-{port}.log")
-        self.servers.append(server)
-        return server
 
     def proxy(self, *blocks: str, values: Mapping[str, str], pipeline: str = "") -> Proxy:
         """Start a proxy with these blocks of the page.
@@ -131,10 +119,7 @@ class Swift:
             values: What to put in for what stands on the page.
             pipeline: A filter to put in front of s3api.
         """
-        text = "\n".join(block(PAGE, name) for name in ("pipeline", *blocks))
-        for shown, value in values.items():
-            assert shown in text, f"the page no longer shows {shown}"
-            text = text.replace(shown, value)
+        text = shown(PAGE, "pipeline", *blocks, values=values)
         if pipeline:
             text = text.replace(" s3api ", f" {pipeline} s3api ", 1)
         for name in _FILTERS:
@@ -169,9 +154,7 @@ class Proxy:
                 memcached=self._swift.memcached,
             )
         )
-        self._server = self._swift.run(
-            "swift-proxy-server", [program("swift-proxy-server"), self._conf, "-v"], self.port
-        )
+        self._server = self._swift.servers.run("swift-proxy-server", self._conf, "-v", port=self.port)
         self._server.await_listening()
         return self
 
@@ -182,8 +165,7 @@ class Proxy:
 
     def stop(self) -> None:
         if self._server is not None:
-            self._server.stop()
-            self._swift.servers.remove(self._server)
+            self._swift.servers.stop(self._server)
             self._server = None
 
     @property
@@ -201,8 +183,3 @@ def _require_attributes(folder: Path) -> None:
         raise AssertionError(
             f"{folder} takes no extended attributes ({error}); set TMPDIR to a folder on ext4 or XFS"
         ) from error
-
-
-def new_name() -> str:
-    """Return a bucket's name that nobody has."""
-    return f"bucket-{secrets.token_hex(6)}"

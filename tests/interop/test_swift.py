@@ -10,9 +10,9 @@ from collections import Counter
 import pytest
 
 from authsvc.faces.callers import new_token
-from tests.interop.clients import PART, code, put_in_chunks, s3
+from tests.interop.clients import bucket_of, code, put_in_chunks, s3, work_with_buckets
+from tests.interop.conftest import REGION
 from tests.interop.heard import LOGIN, OS_EC2, S3TOKENS, calls, mark, new_key, restart
-from tests.interop.swift import new_name
 from tests.region import ask, await_that
 
 
@@ -21,38 +21,9 @@ def alice(region):
     return region.people["alice"]
 
 
-def bucket_of(client):
-    name = new_name()
-    client.create_bucket(Bucket=name)
-    return name
-
-
 @pytest.mark.parametrize("name", ["alice", "bob"])
 def test_a_client_works_with_its_buckets(proxy, region, name):
-    client = s3(proxy.url, region.people[name])
-    bucket = bucket_of(client)
-    key = "a k/ey+%é"
-    client.put_object(Bucket=bucket, Key=key, Body=b"hello", Metadata={"colour": "blue"})
-    got = client.get_object(Bucket=bucket, Key=key)
-    assert (got["Body"].read(), got["Metadata"]) == (b"hello", {"colour": "blue"})
-    assert client.head_object(Bucket=bucket, Key=key)["ContentLength"] == 5
-    client.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
-    assert [each["Key"] for each in client.list_objects_v2(Bucket=bucket)["Contents"]] == [key, "copy"]
-    assert bucket in [each["Name"] for each in client.list_buckets()["Buckets"]]
-
-    upload = client.create_multipart_upload(Bucket=bucket, Key="parts")
-    named = {"Bucket": bucket, "Key": "parts", "UploadId": upload["UploadId"]}
-    bodies = [secrets.token_bytes(PART), b"the end"]
-    etags = [
-        client.upload_part(**named, PartNumber=at, Body=body)["ETag"] for at, body in enumerate(bodies, 1)
-    ]
-    parts = [{"PartNumber": at, "ETag": etag} for at, etag in enumerate(etags, 1)]
-    client.complete_multipart_upload(**named, MultipartUpload={"Parts": parts})
-    assert client.get_object(Bucket=bucket, Key="parts")["Body"].read() == b"".join(bodies)
-
-    for each in (key, "copy", "parts"):
-        client.delete_object(Bucket=bucket, Key=each)
-    client.delete_bucket(Bucket=bucket)
+    work_with_buckets(s3(proxy.url, region.people[name]))
 
 
 @pytest.mark.parametrize("v2", [False, True], ids=["v4", "v2"])
@@ -138,16 +109,30 @@ def test_without_the_cache_every_request_costs_one(uncached, region, alice):
     assert calls(region, since) == {("POST", S3TOKENS, 200): 5}
 
 
-def test_a_store_with_a_password_logs_in_once(swift, shown, store, region, alice):
-    values = {**shown, "password = …": f"password = {store.password}"}
-    proxy = swift.proxy("password", values=values)
+@pytest.mark.parametrize(
+    ("login", "discovery"),
+    [
+        ({}, {("GET", "/", 300): 1}),
+        ({f"auth_url = {REGION}\n": f"auth_url = {REGION}/v3\n"}, {("GET", "/v3", 200): 1}),
+        (
+            {
+                f"auth_url = {REGION}\n": f"auth_url = {REGION}/v3\n",
+                "auth_type = password": "auth_type = v3password",
+            },
+            {},
+        ),
+    ],
+    ids=["password", "password-v3", "v3password"],
+)
+def test_a_store_with_a_password_logs_in_once(with_password, swift, region, login, discovery):
+    alice = region.people["alice"]
+    proxy = swift.proxy("password", values=login | with_password)
     swift.forget_secrets()
     since = mark(region)
     s3(proxy.url, alice).list_buckets()
     swift.forget_secrets()
     s3(proxy.url, alice).list_buckets()
-    assert calls(region, since) == {
-        ("GET", "/", 300): 1,
+    assert calls(region, since) == discovery | {
         ("POST", LOGIN, 201): 1,
         ("POST", S3TOKENS, 200): 2,
         ("GET", OS_EC2, 200): 2,
