@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from tests.certificates import Authority
@@ -12,6 +13,10 @@ from tests.servers import MariaDB, Redis, install_datadir
 
 # Those need object stores that ./tests/interop/run installs; it sets the variable.
 collect_ignore = [] if "AUTHSVC_INTEROP" in os.environ else ["interop"]
+
+# How long an example takes is the machine's business: a deadline would be an assertion of speed.
+hypothesis.settings.register_profile("authsvc", deadline=None)
+hypothesis.settings.load_profile("authsvc")
 
 
 @pytest.fixture(scope="session")

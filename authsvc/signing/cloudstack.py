@@ -14,7 +14,7 @@ from authsvc.errors import DuplicateParameter, Malformed, MalformedParameters, S
 from authsvc.model import AccessKey
 from authsvc.signing import expiry, form
 from authsvc.signing.claim import Claim
-from authsvc.signing.encoding import require_same
+from authsvc.signing.encoding import decode, require_same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,7 +133,8 @@ class CloudStack:
         names = form.names(request)
         if not names or "AWSAccessKeyId" in names or "X-Amz-Algorithm" in names:
             return False
-        folded = [name.lower() for name in names]
+        # Decoded first: Java, too, takes a Kelvin sign for a k.
+        folded = [(decode(name) or "").lower() for name in names]
         return "apikey" in folded and "signature" in folded
 
     def read(self, request: SignedRequest) -> Claim:

@@ -19,7 +19,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from authsvc import wiring
 from authsvc.app import make_app
 from authsvc.directory.memory import MemoryDirectory
-from authsvc.faces.registry import FACES
 from authsvc.regions.memory import MemoryRegions
 from authsvc.service.identify import Identify
 from authsvc.service.service import Service
@@ -28,7 +27,7 @@ from authsvc.settings import read_settings
 from tests.people import HeardEvents, StoppedClock, alice
 from tests.region import shapes
 from tests.signers import ACCESS_KEY, SECRET_KEY
-from tests.standins import CALLERS, POOR_TOKEN, TOKEN
+from tests.standins import CALLERS, FACES, POOR_TOKEN, TOKEN
 
 NOW = 1369353600.0
 """When `tests.signers` sign: 2013-05-24T00:00:00Z."""

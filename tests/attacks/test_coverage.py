@@ -81,18 +81,19 @@ async def test_an_unsigned_payload_line_may_repeat_what_was_signed_and_nothing_e
     [
         (),
         (("x-amz-meta-snowball-auto-extract", "true"),),
-        (("x-amz-decoded-content-length", "0"), ("content-encoding", "aws-chunked")),
+        (("content-encoding", "aws-chunked"),),
     ],
     ids=["", "snowball", "chunked"],
 )
 async def test_no_payload_token_switches_the_signature_off(gate, token, more):
-    right = v4_header("PUT", payload=token, headers=more)
+    right = v4_header("PUT", payload=token, headers=[*more, ("x-amz-decoded-content-length", "0")])
     await gate.admits(right)
-    authorization = right.header("authorization")
-    wrong = authorization[: authorization.index("Signature=") + 10] + RANDOM
-    headers = [[name, wrong if name == "Authorization" else value] for name, value in right.headers]
-    described = {"method": "PUT", "target": right.target, "headers": headers}
-    await gate.refuses(described, "SignatureDoesNotMatch", 403)
+    for request in (right, v4_header("PUT", payload=token, headers=more)):
+        authorization = request.header("authorization")
+        wrong = authorization[: authorization.index("Signature=") + 10] + RANDOM
+        headers = [[name, wrong if name == "Authorization" else value] for name, value in request.headers]
+        described = {"method": "PUT", "target": request.target, "headers": headers}
+        await gate.refuses(described, "SignatureDoesNotMatch", 403)
 
 
 @pytest.mark.parametrize(
