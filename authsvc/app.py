@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from authsvc.faces.face import NOTES, SERVICE, http_refusal, internal_error
+from authsvc.faces.face import NOTES, SERVICE, http_refusal, internal_error, routes_of
 from authsvc.ops.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def make_app(
         client_max_size=MAX_BODY, middlewares=[_witness(tell or _tell_nobody, traffic or Traffic())]
     )
     app.cleanup_ctx.append(service)
-    for face in faces:
-        app.router.add_routes(face.routes(callers))
+    app.router.add_routes(routes_of(faces, callers))
     return app
 
 

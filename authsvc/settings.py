@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 PREFIX = "AUTHSVC_"
 SCHEMES = ("cloudstack", "sigv4", "sigv4a", "sigv4-post", "s3v2", "s3v2-post", "sigv2")
-FACES = ("native", "cloudstack", "keystone")
+FACES = ("native", "cloudstack", "keystone", "forward_auth", "ext_authz", "scality", "vault", "minio")
+SPOKEN = frozenset(FACES) - {"scality", "vault", "minio"}  # unless the operator says otherwise
 _KEY_BYTES = 32
 
 
@@ -90,6 +91,11 @@ def _whole(low: int, high: int) -> fields.Integer:
     return fields.Integer(validate=validate.Range(min=low, max=high))
 
 
+def _optional(field: fields.Integer) -> fields.Function:
+    """Parse as the field does; empty is None."""
+    return fields.Function(deserialize=lambda value: field.deserialize(value) if value else None)
+
+
 def _setting(field: fields.Field[Any], default: Any, about: str, *, shown: str | None = None) -> Any:
     """Declare a setting; ``shown`` is the default as documentation prints it."""
     printed = shown if shown is not None else _printed(default)
@@ -113,9 +119,13 @@ class Settings:
     ops_port: int = _setting(
         _whole(0, 65535), 8181, "Port of `/livez`, `/readyz` and `/metrics`, on the same address."
     )
-    faces: frozenset[str] = _setting(
-        _words(*FACES), frozenset(FACES), "Dialects to speak: " + ", ".join(FACES) + "."
+    ext_authz_port: int | None = _setting(
+        _optional(_whole(0, 65535)),
+        None,
+        "Port of Envoy's `ext_authz` over gRPC, on the same address; empty: off; 0 picks a free one. Needs the "
+        "extra `grpc`.",
     )
+    faces: frozenset[str] = _setting(_words(*FACES), SPOKEN, "Dialects to speak: " + ", ".join(FACES) + ".")
     database_url: Secret = _setting(
         fields.Function(deserialize=_secret),
         Secret("sqlite:///authsvc.db"),

@@ -89,13 +89,13 @@ async def _demo(*, once: bool, port: int) -> None:
         )
         with LineLog() as log:
             quiet = dataclasses.replace(settings, log_level="warning")
-            async with started(quiet, Callers([store]), health=Health(), log=log) as (url, ops):
-                right = await _worked_example(url, cast)
+            async with started(quiet, Callers([store]), health=Health(), log=log) as sockets:
+                right = await _worked_example(sockets.faces, cast)
                 if once:
                     if not right:
                         fail("the answers are not the ones there should be")
                     return
-                _show_curl(url, ops, cast)
+                _show_curl(sockets.faces, sockets.ops, cast)
                 await signalled()
 
 

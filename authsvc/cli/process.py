@@ -8,6 +8,7 @@ import os
 import signal
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from authsvc.cli.faces import chosen_faces
 from authsvc.cli.listener import AT_ONCE, BACKLOG, url
 from authsvc.events.metrics import MetricsEvents
 from authsvc.faces.callers import Callers
+from authsvc.faces.face import SERVICE
+from authsvc.faces.registry import OPTIONS
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.metrics import new_registry, request_seconds
@@ -27,9 +30,11 @@ from authsvc.wiring import open_service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from authsvc.app import Tell
     from authsvc.cli.listener import Inherited, Listener
+    from authsvc.service.service import Service
     from authsvc.settings import Settings
 
 KEEPALIVE = 75.0
@@ -51,7 +56,7 @@ def read_callers(settings: Settings) -> Callers:
     """
     if settings.callers is None:
         return Callers()
-    return Callers.parse(settings.callers.read_text(encoding="utf-8"))
+    return Callers.parse(settings.callers.read_text(encoding="utf-8"), OPTIONS)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -67,6 +72,15 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """Where a started process listens; ``ext_authz`` is None where it is off."""
+
+    faces: str
+    ops: str
+    ext_authz: str | None = None
+
+
 @asynccontextmanager
 async def started(
     settings: Settings,
@@ -76,15 +90,21 @@ async def started(
     log: LineLog,
     traffic: Traffic | None = None,
     inherited: Inherited | None = None,
-) -> AsyncIterator[tuple[str, str]]:
-    """Listen, and yield the URLs of the faces and of the ops port; on the way out requests in flight finish."""
+) -> AsyncIterator[Sockets]:
+    """Listen, and yield where; on the way out requests in flight finish.
+
+    Raises:
+        ValueError: A setting turns out to be unusable.
+        OSError: A port cannot be listened on.
+    """
     traffic = traffic or Traffic()
     registry = new_registry(health=health, log=log)
+    tell = _teller(settings, log, registry)
     app = make_app(
         partial(open_service, settings, health=health, events=MetricsEvents(registry)),
         chosen_faces(settings),
         callers=callers,
-        tell=_teller(settings, log, registry),
+        tell=tell,
         traffic=traffic,
     )
     async with AsyncExitStack() as stack:
@@ -96,7 +116,11 @@ async def started(
         tls = tls_context(settings)
         at = (settings.host, settings.port) if inherited is None else inherited.faces
         faces = await _listen(stack, app, at, tls=tls, traffic=traffic, health=health)
-        yield faces, ops
+        ext_authz = None
+        if settings.ext_authz_port is not None:
+            checks = _checks(settings, callers, app[SERVICE], tell, shared=inherited is not None)
+            ext_authz = f"{settings.host}:{await stack.enter_async_context(checks)}"
+        yield Sockets(faces=faces, ops=ops, ext_authz=ext_authz)
 
 
 async def run(settings: Settings, inherited: Inherited | None = None) -> None:
@@ -107,15 +131,38 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
         capture_standard_logging(log, settings.log_level)
         async with started(
             settings, callers, health=health, log=log, traffic=traffic, inherited=inherited
-        ) as (faces, ops):
+        ) as sockets:
             event = "started" if inherited is None else "worker started"
-            log.emit({"event": event, "faces": faces, "ops": ops, "pid": os.getpid()})
+            log.emit({"event": event, **asdict(sockets), "pid": os.getpid()})
             await signalled(inherited.leash if inherited is not None else None)
             health.drain()
             traffic.closing = True
             log.emit({"event": "draining", "seconds": settings.drain})
             await asyncio.sleep(settings.drain)
         log.emit({"event": "stopped"})
+
+
+def _checks(
+    settings: Settings, callers: Callers, service: Service, tell: Tell, *, shared: bool
+) -> AbstractAsyncContextManager[int]:
+    """Make the gRPC server, whose library is there only where the extra is installed.
+
+    Its library opens its own sockets, so that workers cannot inherit one: each opens the port, and the kernel chooses.
+    """
+    if shared and settings.ext_authz_port == 0:
+        raise ValueError("AUTHSVC_EXT_AUTHZ_PORT: 0 would be another port in each worker; name one")
+    try:
+        from authsvc.faces.ext_authz.check import checks  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise ValueError(
+            "AUTHSVC_EXT_AUTHZ_PORT: needs the extra grpc: pip install 'authsvc[grpc]'"
+        ) from None
+    tls = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        tls = (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.ext_authz_port}"
+    return checks(service, callers, address=address, tls=tls, tell=tell, shared=shared)
 
 
 async def _listen(

@@ -7,6 +7,7 @@ import re
 import secrets
 import tomllib
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from authsvc.errors import CallerForbidden, CallerUnauthorized
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aiohttp import web
+
+    ReadOptions = Callable[[Mapping[str, Any]], Any]
+    """Makes a face's own options of an entry's sub-table; raises ValueError, one line for every problem."""
 
 Grant = Literal["verify", "identify", "secret", "signing-key", "regions", "admin"]
 GRANTS: Final = frozenset(get_args(Grant))
@@ -36,14 +40,14 @@ class Caller:
         grants: What it may ask for.
         token_sha256: Lower-case hex SHA-256 of each token it may show; two while one replaces the other.
         tls_names: Subject alternative names (DNS or URI) of client certificates that are this caller.
-        options: The entry's sub-tables by name, for the faces that have settings of their own per caller.
+        options: What the faces that have settings of their own per caller made of the entry's sub-tables, by name.
     """
 
     name: str
     grants: frozenset[Grant]
     token_sha256: frozenset[str] = frozenset()
     tls_names: frozenset[str] = frozenset()
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def require(caller: Caller, grant: Grant) -> None:
@@ -77,8 +81,14 @@ class Callers:
         self._by_name = {caller.name: caller for caller in self.all}
 
     @classmethod
-    def parse(cls, source: str | Mapping[str, Any]) -> Self:
-        """Read the callers file: its TOML text, or what a TOML reader made of it.
+    def parse(
+        cls, source: str | Mapping[str, Any], readers: Mapping[str, ReadOptions] = MappingProxyType({})
+    ) -> Self:
+        """Read the callers file.
+
+        Args:
+            source: Its TOML text, or what a TOML reader made of it.
+            readers: Who reads an entry's sub-tables, by their names; a table without a reader is a problem.
 
         Raises:
             ValueError: One line for every problem there is; none repeats a token or a digest.
@@ -95,32 +105,57 @@ class Callers:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             problems.append("caller must be a list of tables, each begun by [[caller]]")
             entries = []
+        options: list[dict[str, Any]] = []
         for number, entry in enumerate(entries, 1):
-            problems += (f"{_place(number, entry)}: {problem}" for problem in _problems(entry))
+            options.append({})
+            found = (*_problems(entry), *_read_options(entry, readers, options[-1]))
+            problems += (f"{_place(number, entry)}: {problem}" for problem in found)
         problems += _shared(entries)
         if problems:
             raise ValueError("\n".join(problems))
-        return cls(_caller(entry) for entry in entries)
+        return cls(map(_caller, entries, options))
 
     def named(self, name: str) -> Caller | None:
         """Return the caller of that name, None if there is none."""
         return self._by_name.get(name)
 
     def authenticate(
-        self, request: web.Request, *, issued: Callable[[str], Caller | None] | None = None
+        self,
+        request: web.Request,
+        *,
+        bearer: bool = True,
+        issued: Callable[[str], Caller | None] | None = None,
     ) -> Caller:
         """Return who asks, by ``Authorization: Bearer``, ``X-Auth-Token`` or a client certificate.
 
-        An Authorization of another kind may be a user's own signature and is nobody's business here. Every
-        token shown must be known, and all that is shown must name one caller: a choice between two would be
-        a guess. ``issued`` knows the tokens that a face issued itself, for callers of this file.
+        An Authorization of another kind may be a user's own signature and is nobody's business here; where
+        even a bearer token there would be the user's, ``bearer`` is False. ``issued`` knows the tokens that a
+        face issued itself, for callers of this file.
 
         Raises:
             CallerUnauthorized: Nobody, somebody unknown, or more than one.
         """
+        tokens = (*(bearer_tokens(request) if bearer else ()), *request.headers.getall("X-Auth-Token", ()))
+        return self.recognise(tokens, certificate_names(request), issued=issued)
+
+    def recognise(
+        self,
+        tokens: Iterable[str],
+        names: Iterable[tuple[str, str]],
+        *,
+        issued: Callable[[str], Caller | None] | None = None,
+    ) -> Caller:
+        """Return whose the tokens are, and the client certificate's names as (kind, name).
+
+        Every token shown must be known, and all that is shown must name one caller: a choice between two
+        would be a guess.
+
+        Raises:
+            CallerUnauthorized: Nobody's, somebody unknown's, or more than one's.
+        """
         shown: set[str] = set()
         caller: Caller | None = None
-        for token in _tokens(request):
+        for token in tokens:
             caller = self._by_digest.get(token_digest(token))
             if caller is None and issued is not None:
                 caller = issued(token)
@@ -128,7 +163,7 @@ class Callers:
                 raise CallerUnauthorized("the caller token is not known here")
             shown.add(caller.name)
         if self._by_tls_name:
-            for caller in self._certified(request):
+            for caller in self._certified(names):
                 shown.add(caller.name)
         if caller is None:
             raise CallerUnauthorized
@@ -136,21 +171,27 @@ class Callers:
             raise CallerUnauthorized("the request names more than one caller")
         return caller
 
-    def _certified(self, request: web.Request) -> Iterator[Caller]:
-        transport = request.transport
-        certificate = transport.get_extra_info("peercert") if transport is not None else None
-        for kind, name in (certificate or {}).get("subjectAltName", ()):
+    def _certified(self, names: Iterable[tuple[str, str]]) -> Iterator[Caller]:
+        for kind, name in names:
             caller = self._by_tls_name.get(name.lower() if kind == "DNS" else name)
             if caller is not None and kind == ("URI" if ":" in name else "DNS"):
                 yield caller
 
 
-def _tokens(request: web.Request) -> Iterator[str]:
+def certificate_names(request: web.Request) -> Iterable[tuple[str, str]]:
+    """Return the names in the client's certificate as (kind, name); none where it showed none."""
+    transport = request.transport
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
+    names: Iterable[tuple[str, str]] = (certificate or {}).get("subjectAltName", ())
+    return names
+
+
+def bearer_tokens(request: web.Request) -> Iterator[str]:
+    """Yield the tokens in ``Authorization: Bearer``; an Authorization of another kind holds none."""
     for value in request.headers.getall("Authorization", ()):
         bearer = _BEARER.fullmatch(value)
         if bearer is not None:
             yield bearer[1]
-    yield from request.headers.getall("X-Auth-Token", ())
 
 
 def _place(number: int, entry: Mapping[str, Any]) -> str:
@@ -181,6 +222,22 @@ def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
             yield f"unknown key {key!r}"
 
 
+def _read_options(
+    entry: Mapping[str, Any], readers: Mapping[str, ReadOptions], options: dict[str, Any]
+) -> Iterator[str]:
+    """Put what the readers make of the sub-tables into ``options``, and name what is wrong with them."""
+    for name, table in entry.items():
+        if name in _KEYS or not isinstance(table, dict):
+            continue
+        if name not in readers:
+            yield f"unknown table {name!r}; there are: {', '.join(sorted(readers)) or 'none'}"
+            continue
+        try:
+            options[name] = readers[name](table)
+        except ValueError as error:
+            yield from (f"{name}: {problem}" for problem in str(error).splitlines())
+
+
 def _shared(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Name what two entries both lay claim to."""
     seen: dict[tuple[str, str], int] = {}
@@ -197,13 +254,13 @@ def _strings(values: object) -> set[str]:
     return {value for value in values if isinstance(value, str)} if isinstance(values, list) else set()
 
 
-def _caller(entry: Mapping[str, Any]) -> Caller:
+def _caller(entry: Mapping[str, Any], options: Mapping[str, Any]) -> Caller:
     return Caller(
         name=entry["name"],
         grants=frozenset(entry["grants"]),
         token_sha256=frozenset(digest.lower() for digest in entry.get("token_sha256", ())),
         tls_names=frozenset(_tls_name(name) for name in entry.get("tls_names", ())),
-        options={key: value for key, value in entry.items() if key not in _KEYS},
+        options=options,
     )
 
 

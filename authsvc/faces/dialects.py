@@ -170,7 +170,86 @@ KEYSTONE_SERVICE: Final = Dialect(
 )
 """Where a store asks for itself (tokens, a user's secret): it takes 401 for "log in again"."""
 
-DIALECTS: Final = (NATIVE, S3, EC2, CLOUDSTACK, CLIENT_API, KEYSTONE, KEYSTONE_SERVICE)
+VAULT: Final = Dialect(
+    name="vault",
+    table={
+        AuthError: Said(500, "internal error"),
+        errors.Malformed: Said(400, "the request cannot be read"),
+        errors.Denied: Said(403, "permission denied"),
+        errors.UnknownAccessKey: Said(404, "not found"),
+        errors.AccountProblem: Said(404, "not found"),
+        errors.Unavailable: Said(503, "the service could not find out; try again"),
+    },
+)
+"""What HashiCorp Vault says; a key that may not be used is not there, since its store would only see the secret."""
+
+SCALITY: Final = Dialect(
+    name="scality",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(400, "InvalidArgument"),
+        errors.Denied: Said(403, "AccessDenied"),
+        errors.CallerUnauthorized: Said(401, "InternalError"),
+        errors.CallerForbidden: Said(403, "InternalError"),
+        errors.UnknownAccessKey: Said(403, "InvalidAccessKeyId"),
+        errors.SignatureMismatch: Said(403, "SignatureDoesNotMatch"),
+        errors.TimeSkewed: Said(403, "RequestTimeTooSkewed"),
+        errors.InvalidToken: Said(400, "InvalidToken"),
+        errors.AccountProblem: Said(403, "AccountProblem"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What Scality's Vault says, in codes that Arsenal's table has: one it has not, the client takes for a yes."""
+
+MINIO: Final = Dialect(
+    name="minio",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(403, "InvalidToken"),
+        errors.Denied: Said(403, "AccessDenied"),
+        errors.CallerUnauthorized: Said(401, "CallerUnauthorized"),
+        errors.CallerForbidden: Said(401, "CallerForbidden"),
+        errors.UnknownAccessKey: Said(403, "InvalidAccessKeyId"),
+        errors.SignatureMismatch: Said(403, "SignatureDoesNotMatch"),
+        errors.AccountProblem: Said(403, "AccountProblem"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What MinIO's identity plugin may say: 403 is the user's no, and any other status a failure of the plugin."""
+
+
+def _gated(dialect: Dialect, no: int) -> Dialect:
+    """Make the dialect that a gateway hands on: every no has one status, since gateways know 401 and 403 only.
+
+    The codes stay the client's. What is wrong with the gateway itself keeps a code of its own, and what could
+    not be found out stays 503, which no gateway takes for yes and none may hand on as no.
+    """
+    kept = {AuthError, errors.Unavailable}
+    table = {kind: said if kind in kept else Said(no, said.code) for kind, said in dialect.table.items()}
+    table[errors.CallerUnauthorized] = Said(401, "CallerUnauthorized")
+    table[errors.CallerForbidden] = Said(403, "CallerForbidden")
+    return Dialect(name=f"gated-{dialect.name}", table=table)
+
+
+GATED: Final[Mapping[str, Dialect]] = {
+    "s3": _gated(S3, 403),
+    "ec2": _gated(EC2, 403),
+    "cloudstack": _gated(CLOUDSTACK, 401),
+}
+"""What a gateway is told to say, by the style of the client's dialect."""
+
+DIALECTS: Final = (
+    NATIVE,
+    S3,
+    EC2,
+    CLOUDSTACK,
+    CLIENT_API,
+    KEYSTONE,
+    KEYSTONE_SERVICE,
+    VAULT,
+    MINIO,
+    *GATED.values(),
+)
 
 _BY_SCHEME: Final[Mapping[str, Dialect]] = {
     "cloudstack": CLOUDSTACK,

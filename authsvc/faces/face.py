@@ -12,7 +12,7 @@ from aiohttp import web
 from authsvc.service.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from authsvc.faces.callers import Callers
 
@@ -27,10 +27,40 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """One dialect: its name and the routes it answers for these callers."""
+    """One dialect.
+
+    Attributes:
+        name: As settings know it.
+        routes: Lists what it answers for these callers.
+        wants: Which requests for ``/``, where faces meet, are its own; None where it takes what others leave.
+    """
 
     name: str
     routes: Callable[[Callers], Sequence[web.RouteDef]]
+    wants: Callable[[web.Request], bool] | None = None
+
+
+def routes_of(faces: Iterable[Face], callers: Callers) -> Sequence[web.RouteDef]:
+    """List the routes of all the faces; a request for ``/`` goes to the one that wants it."""
+    listed: list[web.RouteDef] = []
+    roots: list[tuple[Face, web.RouteDef]] = []
+    for face in faces:
+        for route in face.routes(callers):
+            if (route.method, route.path) == ("GET", "/"):
+                roots.append((face, route))
+            else:
+                listed.append(route)
+    return (*listed, *_shared(sorted(roots, key=lambda root: root[0].wants is None)))
+
+
+def _shared(roots: Sequence[tuple[Face, web.RouteDef]]) -> Sequence[web.RouteDef]:
+    async def root(request: web.Request) -> web.StreamResponse:
+        for face, route in roots:
+            if face.wants is None or face.wants(request):
+                return await route.handler(request)
+        raise web.HTTPNotFound
+
+    return (web.get("/", root),) if roots else ()
 
 
 def note(request: web.Request, **fields: Any) -> None:
@@ -38,6 +68,19 @@ def note(request: web.Request, **fields: Any) -> None:
     notes = request.get(NOTES)
     if notes is not None:
         notes.update(fields)
+
+
+def headers_of(request: web.Request) -> tuple[tuple[str, str], ...]:
+    """Return the headers as ordered pairs, as received: UTF-8 where that works, else Latin-1."""
+    return tuple((field_text(name), field_text(value)) for name, value in request.raw_headers)
+
+
+def field_text(raw: bytes) -> str:
+    """Decode a header's bytes: UTF-8 where that works, else Latin-1, which always does."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def answer(document: Any, *, status: int = 200) -> web.Response:

@@ -90,8 +90,9 @@ class Verify:
         caller: str,
         expect: Expectation = ANYTHING,
         patience: float = 0.0,
+        chunks: bool = False,
     ) -> Verified:
-        """Return who signed a string that the caller made of a request it saw and keeps to itself.
+        """Return who signed a string that the caller made of a request it saw and keeps to itself; of a chunk too, with ``chunks``.
 
         ``patience`` is for how many seconds the directory is asked again if it does not answer.
 
@@ -100,7 +101,7 @@ class Verify:
             Denied: The answer is no.
             Unavailable: It could not be found out.
         """
-        read = partial(presented.read, access_key=access_key, text=text, signature=signature)
+        read = partial(presented.read, access_key=access_key, text=text, signature=signature, chunks=chunks)
         return await self._verify(read, caller=caller, expect=expect, patience=patience)
 
     async def _verify(

@@ -1,9 +1,10 @@
 """A string to sign that a store made of a request it saw, presented without the request (Keystone's s3tokens).
 
-What the string says of the request is the store's word. Only strings of the two forms below are read, so that
-no other thing a user signs (a POST policy, a chunk, another service's request) can be passed off as one::
+What the string says of the request is the store's word. Only strings of the forms below are read, so that
+no other thing a user signs (a POST policy, another service's request) can be passed off as one::
 
     V4    AWS4-HMAC-SHA256 ⏎ YYYYMMDDTHHMMSSZ ⏎ YYYYMMDD/region/service/aws4_request ⏎ hash of the canonical request
+    chunk AWS4-HMAC-SHA256-PAYLOAD ⏎ the same time ⏎ the same scope ⏎ signature before it ⏎ hash of nothing ⏎ hash of the chunk
     V2    METHOD ⏎ MD5 ⏎ type ⏎ date, or end of a presigned one ⏎ (x-amz-name:value ⏎)* /resource
 """
 
@@ -18,6 +19,7 @@ from authsvc.errors import Malformed, MissingDate, UnknownString
 from authsvc.model import AccessKey
 from authsvc.signing import amzdate
 from authsvc.signing.claim import Claim, Scope
+from authsvc.signing.request import EMPTY_SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 _PART = r"([!-.0-~]{1,128})"
 _V4 = re.compile(
     rf"AWS4-HMAC-SHA256\n((\d{{8}})T\d{{6}}Z)\n(\d{{8}})/{_PART}/{_PART}/aws4_request\n[0-9a-f]{{64}}",
+    re.ASCII,
+)
+_CHUNK = re.compile(
+    rf"AWS4-HMAC-SHA256-PAYLOAD\n((\d{{8}})T\d{{6}}Z)\n(\d{{8}})/{_PART}/{_PART}/aws4_request\n"
+    rf"[0-9a-f]{{64}}\n{EMPTY_SHA256}\n[0-9a-f]{{64}}",
     re.ASCII,
 )
 _V2 = re.compile(r"[A-Z]+\n[^\n]*\n[^\n]*\n([^\n]*)\n((?:x-amz-[!-9;-~]+:[^\n]*\n)*)/[^\n]*", re.ASCII)
@@ -55,20 +62,23 @@ def decode(encoded: str) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def read(*, access_key: str, text: str, signature: str) -> Claim:
+def read(*, access_key: str, text: str, signature: str, chunks: bool = False) -> Claim:
     """Read who is said to have signed the string, and what the string says of itself.
+
+    A chunk's string is read only where ``chunks`` says that the caller asks about those too: it says nothing of the
+    request that the chunk belongs to.
 
     Raises:
         UnknownString: It has neither form.
         MissingDate: A V2 string's date cannot be read.
     """
     if text.startswith("AWS4"):
-        return _v4(AccessKey(access_key), text, signature)
+        return _v4(AccessKey(access_key), text, signature, chunks=chunks)
     return _v2(AccessKey(access_key), text, signature)
 
 
-def _v4(access_key: AccessKey, text: str, signature: str) -> Claim:
-    match = _V4.fullmatch(text)
+def _v4(access_key: AccessKey, text: str, signature: str, *, chunks: bool) -> Claim:
+    match = _V4.fullmatch(text) or (_CHUNK.fullmatch(text) if chunks else None)
     signed_at = None if match is None else amzdate.parse_basic(match[1])
     if match is None or signed_at is None or match[2] != match[3]:
         raise UnknownString

@@ -28,7 +28,7 @@ from authsvc.faces.keystone.passwords import PasswordHash
 from authsvc.faces.keystone.rules import Rules
 from authsvc.faces.keystone.service_tokens import Issued, ServiceTokens
 from authsvc.faces.keystone.service_users import ATTEMPTS
-from authsvc.faces.registry import faces
+from authsvc.faces.registry import OPTIONS, faces
 from authsvc.model import AccountType, KeyPair
 from tests.standins import (
     CALLERS,
@@ -763,5 +763,5 @@ def test_logins_need_keys():
 
 def test_a_caller_may_have_a_login_and_nothing_else():
     source = f'[[caller]]\nname = "ceph"\ngrants = ["verify"]\n[caller.keystone]\nuser = "ceph"\npassword_scrypt = ["{CHEAP_HASH}"]\n'
-    (caller,) = Callers.parse(source).all
+    (caller,) = Callers.parse(source, OPTIONS).all
     assert FACES[2].routes(Callers((caller,)))

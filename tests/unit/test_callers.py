@@ -36,7 +36,7 @@ grants = ["verify"]
 
 @pytest.fixture
 def callers():
-    return Callers.parse(FILE)
+    return Callers.parse(FILE, {"forward_auth": dict})
 
 
 class Transport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -24,6 +25,8 @@ SPEAKS = {
     "click": {"cli"},
     # signing: elliptic curves; faces: what seals the tokens that Keystone issues
     "cryptography": {"cache", "directory", "faces", "signing"},
+    "google": {"faces"},  # protobuf
+    "grpc": {"faces"},
     "marshmallow": {"faces", "settings"},
     "orjson": {"cache", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
@@ -41,6 +44,8 @@ IMPURE: dict[str, set[str]] = {
 }
 # Drivers that are named in a database address, not in an import.
 NAMED_BY_ADDRESS = {"aiosqlite"}
+# Distributions whose package has another name.
+PACKAGES = {"grpcio": "grpc", "protobuf": "google"}
 
 BACKENDS = {"cache", "directory", "events", "regions", "stream"}
 # Who names a backend: the composition root, and the commands that work on one backend without a service.
@@ -63,6 +68,7 @@ REVEALERS = {
     "directory/engine.py",  # the password in the database's address
     "faces/keystone/user_secrets.py",  # a caller with the grant asked
     "faces/native/lookup.py",  # a caller with the grant asked
+    "faces/vault/routes.py",  # a store with the grant looked a key up
     "service/explain.py",  # tries the usual causes
     "signing/cloudstack.py",
     "signing/s3v2.py",
@@ -147,8 +153,23 @@ def test_what_is_impure_stays_where_it_belongs(package):
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {Requirement(line).name.lower().replace("-", "_") for line in project["dependencies"]}
-    assert declared == packages() | NAMED_BY_ADDRESS
+    extras = [
+        line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines
+    ]
+    names = [Requirement(line).name.lower().replace("-", "_") for line in (*project["dependencies"], *extras)]
+    assert {PACKAGES.get(name, name) for name in names} == packages() | NAMED_BY_ADDRESS
+
+
+def test_extras_are_not_needed_to_serve():
+    """Whatever is started without them must not meet them on the way."""
+    missing = "import sys; sys.modules |= {name: None for name in ('grpc', 'google.protobuf')}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{missing}; import authsvc.cli.main"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_only_settings_reads_the_environment():

@@ -172,3 +172,32 @@ def test_bytes_that_are_no_utf8_sign_as_the_bytes_they_were(raw):
     made = base64.b64encode(hmac.digest(b"secret", string, hashlib.sha1)).decode()
     claim = read(presented.decode(base64.b64encode(string).decode()), made)
     prove((S3V2(),), claim, Secret("secret"))
+
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+CHUNK = (
+    f"AWS4-HMAC-SHA256-PAYLOAD\n20150830T123600Z\n20150830/us-east-1/s3/aws4_request\n{HASH}\n{EMPTY}\n{HASH}"
+)
+
+
+def test_a_chunk_is_read_only_where_chunks_are_asked_about():
+    with pytest.raises(UnknownString):
+        read(CHUNK)
+    claim = presented.read(access_key="AK", text=CHUNK, signature="s", chunks=True)
+    assert (claim.scheme, claim.signed_at, claim.presented) == ("sigv4", 1440938160, True)
+    assert claim.scope == Scope(date="20150830", region="us-east-1", service="s3")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHUNK.replace(EMPTY, HASH),
+        CHUNK.replace("-PAYLOAD", "-TRAILER"),
+        CHUNK.replace("20150830/", "20150831/"),
+        CHUNK + "\n",
+        CHUNK.rpartition("\n")[0],
+    ],
+)
+def test_what_is_no_chunk_is_not_read_as_one(text):
+    with pytest.raises(UnknownString):
+        presented.read(access_key="AK", text=text, signature="s", chunks=True)

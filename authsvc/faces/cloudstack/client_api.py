@@ -22,9 +22,9 @@ from authsvc.faces.cloudstack.commands import (
     InvalidParameter,
     arguments,
 )
-from authsvc.faces.cloudstack.envelopes import envelope, failure
+from authsvc.faces.cloudstack.envelopes import NOT_VERIFIED, envelope, failure
 from authsvc.faces.dialects import CLIENT_API
-from authsvc.faces.face import SERVICE, Face, note, retry_after
+from authsvc.faces.face import SERVICE, Face, headers_of, note, retry_after
 from authsvc.model import AccountType
 from authsvc.signing import SignedRequest
 from authsvc.signing.cloudstack import parameters
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 PATH: Final = "/client/api"
 _FORM: Final = "application/x-www-form-urlencoded"
 _METHODS: Final = ("GET", "HEAD", "POST")
-_NOT_VERIFIED: Final = "unable to verify user credentials and/or request signature"
 
 
 class _Tone(NamedTuple):
@@ -127,7 +126,7 @@ def _check_role(who: Principal, command: Command) -> None:
 def _refusal(request: web.Request, error: AuthError, tone: _Tone) -> web.Response:
     unavailable = isinstance(error, Unavailable)
     note(request, verdict="unavailable" if unavailable else "deny", reason=type(error).__name__)
-    text = error.default if unavailable else _NOT_VERIFIED
+    text = error.default if unavailable else NOT_VERIFIED
     response = failure(tone.name, CLIENT_API.say(error).status, text, json=tone.json)
     if unavailable:
         response.headers["Retry-After"] = retry_after()
@@ -143,15 +142,8 @@ async def _form(request: web.Request) -> bytes | None:
 
 
 def _signed_request(request: web.Request, body: bytes | None) -> SignedRequest:
-    headers = tuple((_text(name), _text(value)) for name, value in request.raw_headers)
+    headers = headers_of(request)
     return SignedRequest(method=request.method, target=request.raw_path, headers=headers, body=body)
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _overheard(request: web.Request, body: bytes | None) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
-from xml.sax.saxutils import escape
 
 import orjson
 from aiohttp import web
 
+from authsvc.faces.markup import xml_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, not even escaped."""
+NOT_VERIFIED: Final = "unable to verify user credentials and/or request signature"
+"""The one wording for every cause."""
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -67,4 +67,4 @@ def _content(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(_element(name, item) for name, item in value.items())
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return escape(_NOT_XML.sub("", text))
+    return xml_text(text)
