@@ -15,8 +15,9 @@ demo: setup ## start on an embedded directory, with a worked example
 test: ## run every test; ARGS="tests/unit -k policy" runs some
 	./tests/run $(ARGS)
 
-interop: ## run unmodified object stores against a running authsvc; ARGS="-k presigned" runs some
+interop: ## run unmodified object stores and gateways against a running authsvc; ARGS="-k presigned" runs some
 	./tests/interop/run $(ARGS)
+	./tests/run tests/gateways $(ARGS)
 
 lint: setup ## check style and format
 	$(bin)/ruff check

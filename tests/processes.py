@@ -34,13 +34,13 @@ class ServerFailed(Exception):
     """A server did not start, or ended by itself."""
 
 
-def find_program(*names: str) -> Path:
-    """Return the first of these programs that is unpacked, or installed.
+def find_program(*names: str, unpacked: str | None = None) -> Path:
+    """Return the first of these programs that is unpacked (below `unpacked`, or where the environment says), or installed.
 
     Raises:
         ServerMissing: None is.
     """
-    unpacked = os.environ.get(UNPACKED)
+    unpacked = unpacked or os.environ.get(UNPACKED)
     folders = (
         [f"{unpacked}/usr/sbin", f"{unpacked}/usr/bin"] if unpacked else [*os.get_exec_path(), *ELSEWHERE]
     )
@@ -72,9 +72,9 @@ def unprivileged() -> pwd.struct_passwd | None:
     return known.get("mysql") or known["nobody"]
 
 
-def server_environment() -> Mapping[str, str]:
+def server_environment(unpacked: str | None = None) -> Mapping[str, str]:
     """Return the environment of a server: ours, and the libraries of an unpacked tree."""
-    unpacked = os.environ.get(UNPACKED)
+    unpacked = unpacked or os.environ.get(UNPACKED)
     if not unpacked:
         return os.environ
     libraries = sorted({str(path.parent) for path in Path(unpacked).glob("**/*.so.*")})
@@ -127,6 +127,7 @@ class Process:
         program: Path,
         arguments: Callable[[], Sequence[str | Path]],
         answers: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.port = free_port()
@@ -136,6 +137,7 @@ class Process:
         self._program = program
         self._arguments = arguments
         self._answers = answers
+        self._environment = environment
         self._running: subprocess.Popen[bytes] | None = None
         self._leash: subprocess.Popen[bytes] | None = None
         self._paused = False
@@ -214,7 +216,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=server_environment(),
+                env=self._environment or server_environment(),
                 start_new_session=True,
                 **_identity(),
             )
