@@ -6,7 +6,7 @@ import pytest
 
 from authsvc import errors
 from authsvc.errors import AuthError
-from authsvc.faces.dialects import CLIENT_API, CLOUDSTACK, DIALECTS, EC2, NATIVE, S3, dialect_of
+from authsvc.faces.dialects import CLIENT_API, CLOUDSTACK, DIALECTS, EC2, GATED, NATIVE, S3, dialect_of
 
 
 def tree(kind):
@@ -46,6 +46,20 @@ def test_an_error_without_a_word_of_its_own_speaks_as_its_parent(dialect):
 
     assert dialect.say(MoreThanMalformed()) == dialect.say(errors.MalformedAuthorization())
     assert dialect.say(AuthError()).status >= 500
+
+
+@pytest.mark.parametrize("style", GATED)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_gateway_hears_what_gateways_understand(style, kind):
+    status, code = GATED[style].say(kind())
+    if issubclass(kind, errors.Unavailable):
+        assert status == 503
+    elif kind is errors.CallerUnauthorized:
+        assert (status, code) == (401, "CallerUnauthorized")
+    elif kind is errors.CallerForbidden:
+        assert (status, code) == (403, "CallerForbidden")
+    else:
+        assert status == (401 if style == "cloudstack" else 403)
 
 
 S3_CODES = {
