@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
+from authsvc.errors import Unavailable
 from authsvc.service.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from authsvc.errors import AuthError
     from authsvc.faces.callers import Callers
+    from authsvc.service.verify import Verified
 
 SERVICE: Final = web.AppKey("service", Service)
 """Where the application keeps its one service."""
@@ -68,6 +71,28 @@ def note(request: web.Request, **fields: Any) -> None:
     notes = request.get(NOTES)
     if notes is not None:
         notes.update(fields)
+
+
+def described_yes(verified: Verified) -> dict[str, Any]:
+    """List what the log says of a request that was verified."""
+    credential = verified.credential
+    return {
+        "use_case": "verify",
+        "verdict": "allow",
+        "scheme": verified.claim.scheme,
+        "source": credential.freshness.source,
+        "user_id": credential.principal.user.id,
+    }
+
+
+def described_no(error: AuthError) -> dict[str, Any]:
+    """List what the log says of one that was not."""
+    return {
+        "use_case": "verify",
+        "verdict": "unavailable" if isinstance(error, Unavailable) else "deny",
+        "reason": str(error.detail.get("reason") or type(error).__name__),
+        "scheme": error.scheme,
+    }
 
 
 def headers_of(request: web.Request) -> tuple[tuple[str, str], ...]:

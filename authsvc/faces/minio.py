@@ -20,7 +20,16 @@ from marshmallow import fields, post_load, validate
 from authsvc.errors import AuthError, Denied, Malformed, SchemeRefused, Timeless, Unavailable
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import MINIO
-from authsvc.faces.face import SERVICE, Face, answer, note, printable, retry_after
+from authsvc.faces.face import (
+    SERVICE,
+    Face,
+    answer,
+    described_no,
+    described_yes,
+    note,
+    printable,
+    retry_after,
+)
 from authsvc.faces.forward_auth.identity import roles
 from authsvc.faces.options import Table, read_table
 from authsvc.service.policy import Expectation
@@ -109,14 +118,7 @@ async def _exchange(request: web.Request, callers: Callers) -> web.Response:
     verified = await service.verify(asked, caller=caller.name, expect=expect)
     _check_purpose(verified, scheme)
     document = _session(verified.credential, _options(caller), now=service.clock.now())
-    note(
-        request,
-        use_case="verify",
-        verdict="allow",
-        scheme=verified.claim.scheme,
-        source=verified.credential.freshness.source,
-        user_id=verified.credential.principal.user.id,
-    )
+    note(request, **described_yes(verified))
     return answer(document)
 
 
@@ -185,11 +187,9 @@ def _session(credential: Credential, options: MinIOOptions, *, now: float) -> di
 
 
 def _refusal(request: web.Request, error: AuthError) -> web.Response:
-    unavailable = isinstance(error, Unavailable)
-    reason = str(error.detail.get("reason") or type(error).__name__)
-    note(request, verdict="unavailable" if unavailable else "deny", reason=reason, scheme=error.scheme)
+    note(request, **described_no(error))
     status, code = MINIO.say(error)
     response = answer({"reason": printable(f"{code}: {error.message}")}, status=status)
-    if unavailable:
+    if isinstance(error, Unavailable):
         response.headers["Retry-After"] = retry_after()
     return response

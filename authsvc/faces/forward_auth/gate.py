@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, Malformed, Unavailable
+from authsvc.errors import AuthError, Malformed
 from authsvc.faces.body import read_body
 from authsvc.faces.callers import require
+from authsvc.faces.face import described_no, described_yes
 from authsvc.faces.forward_auth.identity import identity_headers
 from authsvc.faces.forward_auth.options import GatewayOptions, options_of
 from authsvc.faces.forward_auth.refusals import refusal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from authsvc.faces.callers import Caller
     from authsvc.faces.forward_auth.options import Style
-    from authsvc.service.verify import Verified, Verify
+    from authsvc.service.verify import Verify
     from authsvc.signing import SignedRequest
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -50,29 +51,10 @@ async def ask_at_the_gate(
         asked = await original(options)
         verified = await verify(asked, caller=caller.name, expect=options.expect)
     except AuthError as error:
-        tell(**described(error))
+        tell(**described_no(error))
         return refusal(error, options, asked, style)
-    tell(**allowed(verified))
+    tell(**described_yes(verified))
     return web.Response(headers={"Cache-Control": "no-store", **identity_headers(verified)})
-
-
-def allowed(verified: Verified) -> dict[str, str]:
-    """List what the log says of a yes."""
-    credential = verified.credential
-    return {
-        "use_case": "verify",
-        "verdict": "allow",
-        "scheme": verified.claim.scheme,
-        "source": credential.freshness.source,
-        "user_id": credential.principal.user.id,
-    }
-
-
-def described(error: AuthError) -> dict[str, str | None]:
-    """List what the log says of anything else."""
-    reason = str(error.detail.get("reason") or type(error).__name__)
-    verdict = "unavailable" if isinstance(error, Unavailable) else "deny"
-    return {"use_case": "verify", "verdict": verdict, "reason": reason, "scheme": error.scheme}
 
 
 async def signed_form(request: web.Request) -> bytes | None:

@@ -14,7 +14,16 @@ from aiohttp import web
 from authsvc.errors import AuthError, Denied, Malformed, Unavailable
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import SCALITY
-from authsvc.faces.face import SERVICE, Face, answer, note, printable, retry_after
+from authsvc.faces.face import (
+    SERVICE,
+    Face,
+    answer,
+    described_no,
+    described_yes,
+    note,
+    printable,
+    retry_after,
+)
 from authsvc.faces.scality.accounts import user_info
 
 if TYPE_CHECKING:
@@ -116,11 +125,7 @@ async def _verified(request: web.Request, caller: Caller, scheme: str, check: Ca
     ids = request.headers.get("x-scal-request-uids", "")
     note(
         request,
-        use_case="verify",
-        verdict="allow",
-        scheme=verified.claim.scheme,
-        source=verified.credential.freshness.source,
-        user_id=verified.credential.principal.user.id,
+        **described_yes(verified),
         request_ids=ids if _REQUEST_IDS.fullmatch(ids) else None,
     )
     return {"userInfo": user_info(verified.credential.principal)}
@@ -134,12 +139,10 @@ def _one(request: web.Request, name: str) -> str:
 
 
 def _refusal(request: web.Request, error: AuthError) -> web.Response:
-    unavailable = isinstance(error, Unavailable)
-    reason = str(error.detail.get("reason") or type(error).__name__)
-    note(request, verdict="unavailable" if unavailable else "deny", reason=reason, scheme=error.scheme)
+    note(request, **described_no(error))
     status, code = SCALITY.say(error)
     document = {"ErrorResponse": {"Error": {"Code": code, "Message": printable(error.message)}}}
     response = answer(document, status=status)
-    if unavailable:
+    if isinstance(error, Unavailable):
         response.headers["Retry-After"] = retry_after()
     return response
