@@ -17,7 +17,8 @@ from yarl import URL
 from authsvc.faces.callers import Callers, token_digest
 from authsvc.faces.forward_auth.identity import HEADERS
 from authsvc.faces.registry import OPTIONS
-from tests.people import signed_s3
+from tests import signers
+from tests.people import alice, signed_s3
 from tests.standins import World, cloudstack_query, s3_question, secret_of
 
 FILE = f"""
@@ -422,6 +423,40 @@ async def test_a_body_of_another_kind_is_the_stores_to_compare(world):
         assert answer.status == 200
 
 
+async def test_a_signed_body_that_nobody_can_see_is_refused(world):
+    """A request signed over no body at all must not vouch for whatever body is sent with it."""
+    form = b"Action=DescribeRegions"
+    async with asking(world) as client:
+
+        async def told(method, body, shown):
+            asked = s3_question(service="ec2", method=method, target="/", body=body)
+            headers = gateway(asked, caller="caddy", family="Forwarded")
+            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+            return (await client.post("/forward-auth", headers=headers, data=shown)).status
+
+        assert await told("POST", form, form) == 200
+        assert await told("POST", form, b"") == 403
+        assert await told("POST", b"", form) == 403
+        assert await told("POST", b"", b"") == 403
+        assert await told("GET", b"", b"") == 200
+
+
+async def test_a_hash_stated_in_a_presigned_query_is_the_stores_to_compare(world):
+    world.directory.put(alice(access_key=signers.ACCESS_KEY, secret=signers.SECRET_KEY))
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    made = signers.v4_presigned(
+        "PUT",
+        query=f"X-Amz-Content-Sha256={signers.EMPTY}",
+        line=signers.EMPTY,
+        stamp=stamp,
+        scope=f"{stamp[:8]}/us-east-1/s3/aws4_request",
+    )
+    asked = {"method": "PUT", "target": made.target, "headers": [list(pair) for pair in made.headers]}
+    async with asking(world) as client:
+        answer = await client.get("/forward-auth", headers=gateway(asked))
+        assert answer.status == 200, await answer.text()
+
+
 # --- Envoy ----------------------------------------------------------------------------------------------
 
 
@@ -462,7 +497,6 @@ def test_names_of_any_letters_are_told_in_ascii():
     from authsvc.faces.forward_auth.identity import identity_headers
     from authsvc.model import Role
     from authsvc.service.verify import Verified
-    from tests.people import alice
     from tests.unit.test_policy import claim
 
     name = "Ü\r\nX-Auth-Roles: Admin, 日本\x00"

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, Malformed
+from authsvc.errors import AuthError, BodyMismatch, Malformed
 from authsvc.faces.body import read_body
 from authsvc.faces.callers import require
 from authsvc.faces.face import described_no, described_yes
 from authsvc.faces.forward_auth.identity import identity_headers
 from authsvc.faces.forward_auth.options import GatewayOptions, options_of
 from authsvc.faces.forward_auth.refusals import refusal
+from authsvc.signing.payload import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from authsvc.faces.callers import Caller
     from authsvc.faces.forward_auth.options import Style
     from authsvc.service.verify import Verify
-    from authsvc.signing import SignedRequest
+    from authsvc.signing import Claim, SignedRequest
 
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -50,11 +52,26 @@ async def ask_at_the_gate(
         require(caller, "verify")
         asked = await original(options)
         verified = await verify(asked, caller=caller.name, expect=options.expect)
+        _check_shown(asked, verified.claim)
     except AuthError as error:
         tell(**described_no(error))
         return refusal(error, options, asked, style)
     tell(**described_yes(verified))
     return web.Response(headers={"Cache-Control": "no-store", **identity_headers(verified)})
+
+
+def _check_shown(asked: SignedRequest, claim: Claim) -> None:
+    """Return unless the signature covers a body that neither we can see nor, by a hash stated, the store.
+
+    It was verified as if there were none; whether there is one, a gateway that keeps it to itself does not say.
+
+    Raises:
+        BodyMismatch: It does.
+    """
+    stated = HEADER in asked.fields or any(name.lower() == HEADER for name, _ in asked.query_pairs())
+    assumed = claim.payload == "signed" and claim.seen_body_sha256 is None and not stated
+    if assumed and asked.method not in _BODILESS:
+        raise BodyMismatch("the signature covers the body, and the gateway did not show it")
 
 
 async def signed_form(request: web.Request) -> bytes | None:
