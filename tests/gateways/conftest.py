@@ -9,10 +9,10 @@ import pytest
 
 from authsvc.faces.callers import token_digest
 from tests.gateways.programs import GATEWAYS, shown
-from tests.s3_site import Site
 from tests.gateways.store import TrustingStore
 from tests.processes import ServerMissing
 from tests.region import Region
+from tests.s3_site import Site
 
 SITES = tuple(GATEWAYS)
 
