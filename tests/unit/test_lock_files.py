@@ -31,13 +31,18 @@ def pins(name: str) -> dict[str, str]:
 
 
 def wanted(*extras: str) -> list[Requirement]:
-    """Return what pyproject.toml asks for."""
+    """Return what pyproject.toml asks for; one extra may name others as the project's own."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = [
         *project["dependencies"],
         *(line for extra in extras for line in project["optional-dependencies"][extra]),
     ]
-    return [Requirement(line) for line in asked]
+    requirements = [Requirement(line) for line in asked]
+    others = [extra for each in requirements if each.name == project["name"] for extra in each.extras]
+    return [
+        *(each for each in requirements if each.name != project["name"]),
+        *(wanted(*others) if others else ()),
+    ]
 
 
 @pytest.mark.parametrize("name", [*sorted(path.name for path in ROOT.glob("requirements*.txt")), INTEROP])
