@@ -147,7 +147,7 @@ class Authsvc:
         )
         self._started = await_that(self._has_started, f"authsvc to start: {self.stderr.read_text()}")
         self.url, self.ops = self._started["faces"], self._started["ops"]
-        self.ext_authz = self._started["ext_authz"]
+        self.ext_authz = self._started.get("ext_authz")
         return self
 
     @property
