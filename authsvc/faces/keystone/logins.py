@@ -110,11 +110,10 @@ def _described(exchange: Exchange, request: web.Request, user: ServiceUser, issu
 
 def _password(exchange: Exchange, document: Any) -> tuple[ServiceUser | None, str]:
     """Return who says so, None for nobody we know, and the password shown."""
-    identity = _object(_object({"": document}, ""), "auth")
-    identity = _object(identity, "identity")
+    identity = _object({"body": document}, "body", "auth", "identity")
     if identity.get("methods") != ["password"]:
         raise Malformed("must be password, and nothing else", field="methods")
-    user = _object(_object(identity, "password"), "user")
+    user = _object(identity, "password", "user")
     password = text(user, "password")
     if "id" in user:
         return exchange.users.of(text(user, "id")), password
@@ -126,8 +125,11 @@ def _password(exchange: Exchange, document: Any) -> tuple[ServiceUser | None, st
     return None, password
 
 
-def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = document.get(name)
-    if not isinstance(value, dict):
-        raise Malformed("must be an object", field=name or "auth")
-    return value
+def _object(document: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """Return the object at the end of the path."""
+    for name in names:
+        value = document.get(name)
+        if not isinstance(value, dict):
+            raise Malformed("must be an object", field=name)
+        document = value
+    return document
