@@ -10,6 +10,7 @@ import click
 
 from authsvc.cache.clients import open_redis
 from authsvc.cache.shared import RedisSharedCache
+from authsvc.cli.ext_authz import check_port
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.failing import told_in_one_line
 from authsvc.cli.process import read_callers, tls_context
@@ -68,6 +69,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     try:
         callers = read_callers(settings)
         tls_context(settings)
+        check_port(settings)
         for face in chosen_faces(settings):
             face.routes(callers)
     except (ValueError, OSError) as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from authsvc.app import make_app
+from authsvc.cli.ext_authz import answered
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.listener import AT_ONCE, BACKLOG, url
 from authsvc.events.metrics import MetricsEvents
@@ -30,11 +31,9 @@ from authsvc.wiring import open_service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
 
     from authsvc.app import Tell
     from authsvc.cli.listener import Inherited, Listener
-    from authsvc.service.service import Service
     from authsvc.settings import Settings
 
 KEEPALIVE = 75.0
@@ -118,8 +117,8 @@ async def started(
         faces = await _listen(stack, app, at, tls=tls, traffic=traffic, health=health)
         ext_authz = None
         if settings.ext_authz_port is not None:
-            checks = _checks(settings, callers, app[SERVICE], tell, shared=inherited is not None)
-            ext_authz = f"{settings.host}:{await stack.enter_async_context(checks)}"
+            answers = answered(settings, callers, app[SERVICE], tell, shared=inherited is not None)
+            ext_authz = f"{settings.host}:{await stack.enter_async_context(answers)}"
         yield Sockets(faces=faces, ops=ops, ext_authz=ext_authz)
 
 
@@ -140,29 +139,6 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
             log.emit({"event": "draining", "seconds": settings.drain})
             await asyncio.sleep(settings.drain)
         log.emit({"event": "stopped"})
-
-
-def _checks(
-    settings: Settings, callers: Callers, service: Service, tell: Tell, *, shared: bool
-) -> AbstractAsyncContextManager[int]:
-    """Make the gRPC server, whose library is there only where the extra is installed.
-
-    Its library opens its own sockets, so that workers cannot inherit one: each opens the port, and the kernel chooses.
-    """
-    if shared and settings.ext_authz_port == 0:
-        raise ValueError("AUTHSVC_EXT_AUTHZ_PORT: 0 would be another port in each worker; name one")
-    try:
-        from authsvc.faces.ext_authz.check import checks  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError:
-        raise ValueError(
-            "AUTHSVC_EXT_AUTHZ_PORT: needs the extra grpc: pip install 'authsvc[grpc]'"
-        ) from None
-    tls = None
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        tls = (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{host}:{settings.ext_authz_port}"
-    return checks(service, callers, address=address, tls=tls, tell=tell, shared=shared)
 
 
 async def _listen(

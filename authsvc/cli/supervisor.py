@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from authsvc.cli.ext_authz import check_port
 from authsvc.cli.listener import AT_ONCE, Listener, address_of, listen_on, pipe
 from authsvc.cli.process import FINISH, read_callers, signalled, tls_context
 from authsvc.ops.logs import LineLog, capture_standard_logging
@@ -194,6 +195,7 @@ async def supervise(settings: Settings, count: int) -> None:
         OSError: An address cannot be had, or a file not read.
     """
     read_callers(settings)
+    check_port(settings, shared=True)
     tls = tls_context(settings) is not None
     async with AsyncExitStack() as stack:
         log = stack.enter_context(LineLog())
