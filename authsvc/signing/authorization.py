@@ -37,7 +37,7 @@ class Presented(NamedTuple):
         refuse: Makes the refusal that names the place the list of signed headers stood in.
         refuse_scope: The same for the credential and the region set.
         presigned: It stood in the query.
-        lifetime: Seconds it is good for; only presigned.
+        lifetime: Seconds it is good for; only presigned, and None where it does not say.
         token: The session token beside it in the query.
         pinned: The payload line given in the query.
         region_set: The regions it is good for, as the query lists them.

@@ -16,16 +16,13 @@ if TYPE_CHECKING:
 
     from authsvc.signing.request import QueryPair, SignedRequest
 
-REQUIRED = (
-    "X-Amz-Algorithm",
-    "X-Amz-Credential",
-    "X-Amz-Date",
-    "X-Amz-Expires",
-    "X-Amz-SignedHeaders",
-    "X-Amz-Signature",
+REQUIRED = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
+_MISSING = (
+    "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+    "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 )
 TOKENS = ("X-Amz-Security-Token", "X-Amz-S3session-Token")
-PARAMETERS = frozenset({*REQUIRED, *TOKENS, "X-Amz-Region-Set"})
+PARAMETERS = frozenset({*REQUIRED, *TOKENS, "X-Amz-Expires", "X-Amz-Region-Set"})
 """Names that make a query a signature; AWS takes their case as written here, and so do we."""
 _FOLDED = frozenset(name.lower() for name in PARAMETERS)
 LONGEST = 604800
@@ -56,10 +53,7 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
     """
     given = _once_each(request)
     if any(not given.get(name) for name in REQUIRED):
-        raise MalformedAuthorizationQuery(
-            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-            "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
-        )
+        raise MalformedAuthorizationQuery(_MISSING)
     if given["X-Amz-Algorithm"] != algorithm:
         raise MalformedAuthorizationQuery(
             'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"'
@@ -79,11 +73,21 @@ def from_query(request: SignedRequest, algorithm: str) -> Presented:
         refuse=_refuse_headers,
         refuse_scope=_refuse_region_set,
         presigned=True,
-        lifetime=_lifetime(given["X-Amz-Expires"]),
+        lifetime=_lifetime(given["X-Amz-Expires"]) if "X-Amz-Expires" in given else None,
         token=_token(given),
         pinned=given.get(_PINNED),
         region_set=given.get("X-Amz-Region-Set"),
     )
+
+
+def require_lifetime(presented: Presented) -> None:
+    """Return if a presigned request says how long it is good for: S3 wants that said, other services do not.
+
+    Raises:
+        MalformedAuthorizationQuery: It does not.
+    """
+    if presented.presigned and presented.lifetime is None:
+        raise MalformedAuthorizationQuery(_MISSING)
 
 
 def _covered(request: SignedRequest) -> list[QueryPair]:
@@ -137,6 +141,8 @@ def _signed_at(timestamp: str, date: str) -> float:
 
 
 def _lifetime(text: str) -> int:
+    if not text:
+        raise MalformedAuthorizationQuery(_MISSING)
     if _EXPIRES.fullmatch(text) and 0 < int(text) <= LONGEST:
         return int(text)
     if not _WHOLE.fullmatch(text):

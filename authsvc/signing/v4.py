@@ -24,7 +24,7 @@ from authsvc.signing.canonical import (
 )
 from authsvc.signing.claim import Claim
 from authsvc.signing.encoding import recode_path
-from authsvc.signing.presigned import beside_a_header, from_query
+from authsvc.signing.presigned import beside_a_header, from_query, require_lifetime
 from authsvc.signing.scope import REGION_SET, credential_scope, read_region_set
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _claim(
     s3_services: frozenset[str],
 ) -> Claim:
     s3 = presented.scope.service in s3_services
+    if s3:
+        require_lifetime(presented)
     names = signed_names(presented.signed_headers, request.fields, presented.refuse)
     require_signed(request.fields, names)
     seen = request.body_hash() if request.body is not None else request.body_sha256

@@ -61,6 +61,13 @@ def test_lifetimes_from_a_second_to_a_week(expires):
     assert proven(v4_presigned(expires=expires)).expires_at == 1369353600.0 + int(expires)
 
 
+def test_only_s3_wants_a_lifetime():
+    """aws4 and aws4fetch presign without one for other services; such a request is as fresh as its date."""
+    claim = proven(v4_presigned(expires=None, scope=STS, line=EMPTY, double=True))
+    assert (claim.presigned, claim.signed_at, claim.expires_at) == (True, 1369353600.0, None)
+    assert refused(v4_presigned(expires=None), MalformedAuthorizationQuery).message == MISSING
+
+
 WEEK = (
     "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
     "604800 seconds"
