@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop lint types layers format lock lock-javascript check setup-deploy image-check chart chart-check scale-check supply-check sbom
+.PHONY: help setup demo test interop fuzz lint types layers format lock lock-javascript check setup-deploy image-check chart chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -18,6 +18,9 @@ test: ## run every test; ARGS="tests/unit -k policy" runs some
 interop: ## run unmodified object stores and gateways against a running authsvc; ARGS="-k presigned" runs some
 	./tests/interop/run $(ARGS)
 	./tests/run tests/gateways $(ARGS)
+
+fuzz: setup ## ten million requests that nobody signed; CASES=… as many, AUTHSVC_FUZZ_SEED=… the same again
+	AUTHSVC_FUZZ_CASES=$(or $(CASES),10000000) ./tests/run tests/fuzz
 
 lint: setup ## check style and format
 	$(bin)/ruff check

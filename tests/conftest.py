@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import hypothesis
 import pytest
@@ -76,3 +77,23 @@ def _get(make, *arguments, **options):
     except ServerMissing as missing:
         told = str(missing)
     pytest.fail(told, pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell what the fuzz did: under xdist nobody sees what a worker prints."""
+    told = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "fuzz"
+    ]
+    if told:
+        counts = Counter()
+        for _, counted in told:
+            counts.update(counted)
+        terminalreporter.section(f"fuzz, AUTHSVC_FUZZ_SEED={told[0][0]}")
+        cases = sum(number for name, number in counts.items() if name.startswith("cases"))
+        terminalreporter.line(f"{cases} cases")
+        for name in sorted(counts):
+            terminalreporter.line(f"{counts[name]:>10} {name}")

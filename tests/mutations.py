@@ -9,6 +9,7 @@ import dataclasses
 import re
 import string
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ V4_OWN = frozenset(
 )
 OTHER_KEY = "AKIAI44QH8DHBEXAMPLE"
 """Somebody else's access key, who has to be in the directory."""
+
+FORM = "application/x-www-form-urlencoded"
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _UNRESERVED = re.compile(r"(?<![%0-9A-Fa-f])(?<!%[0-9A-Fa-f])[A-Za-z0-9_~-]")
@@ -51,9 +54,15 @@ def kind_of(request: SignedRequest) -> str:
     query = request.query or ""
     if "X-Amz-Signature=" in query:
         return "v4-query"
-    if "AWSAccessKeyId=" in query:
-        return "v2-query"
+    if "AWSAccessKeyId=" in f"{query}&{form_of(request)}":
+        return "query-api" if "SignatureVersion=" in f"{query}&{form_of(request)}" else "v2-query"
     return "cloudstack"
+
+
+def form_of(request: SignedRequest) -> str:
+    """Return the body where it is a form, and nothing where it is not."""
+    types = [value.partition(";")[0].strip().lower() for value in request.fields.get("content-type", ())]
+    return (request.body or b"").decode("latin-1") if FORM in types else ""
 
 
 class _Reading:
@@ -62,18 +71,25 @@ class _Reading:
     def __init__(self, request: SignedRequest) -> None:
         self.request = request
         self.kind = kind_of(request)
-        self.pairs = [part.partition("=") for part in (request.query or "").split("&") if part]
+        self.form = form_of(request) if self.parameters_alone else ""
+        self.pairs = [part.partition("=") for part in (self.form or request.query or "").split("&") if part]
         self.headers = list(request.headers)
         self.names = [name.lower() for name, _ in self.headers]
-        listed = re.search(r"SignedHeaders=([^&,\s]+)", request.target + " ".join(v for _, v in self.headers))
-        self.listed = set(re.split(r";|%3[Bb]", listed[1])) if listed else set()
-        self.s3 = bool(
-            re.search(r"(?:/|%2F)s3(?:/|%2F)aws4_request", request.target + "".join(map(str, self.headers)))
-        )
+        everything = request.target + " ".join(value for _, value in self.headers)
+        listed = re.search(r"SignedHeaders=([^&,\s]+)", everything)
+        self.listed = set(unquote(listed[1]).split(";")) if listed else set()
+        self.s3 = "/s3/aws4_request" in unquote(everything)
+
+    @property
+    def parameters_alone(self) -> bool:
+        """Say whether parameters are all that is signed, and their form all that counts of the headers."""
+        return self.kind in {"cloudstack", "query-api"}
 
     def signs_header(self, name: str) -> bool:
-        if self.kind == "cloudstack":
-            return False
+        if self.parameters_alone:
+            return (name == "content-type" and bool(self.form)) or (
+                name == "host" and self.kind == "query-api"
+            )
         if self.kind.startswith("v4"):
             return name in self.listed or (self.kind == "v4-header" and name == "x-amz-content-sha256")
         if name == "date":
@@ -85,11 +101,16 @@ class _Reading:
             return True
         return name in SUB_RESOURCES | V2_OWN or name.startswith("x-amz-")
 
-    def with_target(self, path: str | None = None, pairs: list[tuple[str, str, str]] | None = None):
-        parts = self.pairs if pairs is None else pairs
-        query = "&".join("".join(part) for part in parts)
-        path = self.request.path if path is None else path
-        return dataclasses.replace(self.request, target=f"{path}?{query}" if query else path)
+    def with_pairs(self, pairs: list[tuple[str, str, str]]) -> SignedRequest:
+        text = "&".join("".join(part) for part in pairs)
+        if self.form:
+            return dataclasses.replace(self.request, body=text.encode("latin-1"))
+        path = self.request.path
+        return dataclasses.replace(self.request, target=f"{path}?{text}" if text else path)
+
+    def with_path(self, path: str) -> SignedRequest:
+        query = self.request.query
+        return dataclasses.replace(self.request, target=path if query is None else f"{path}?{query}")
 
     def with_headers(self, headers: list[tuple[str, str]]) -> SignedRequest:
         return dataclasses.replace(self.request, headers=tuple(headers))
@@ -157,7 +178,7 @@ def _path(read: _Reading) -> Iterator[Place]:
     v4, normal = read.kind.startswith("v4"), read.kind.startswith("v4") and not read.s3
 
     def edit(make: Callable[[Random], str]) -> Make:
-        return lambda random: read.with_target(make(random))
+        return lambda random: read.with_path(make(random))
 
     yield Place("path: a letter", free, edit(lambda r: "/" + changed(path[1:], r)))
     yield Place("path: one more segment", free, edit(lambda _: path.rstrip("/") + "/x"))
@@ -192,15 +213,14 @@ def _query(read: _Reading) -> Iterator[Place]:
         cloudstack = read.kind == "cloudstack"
 
         def put(*pairs: tuple[str, str, str], at: int = index) -> SignedRequest:
-            return read.with_target(pairs=[*read.pairs[:at], *pairs, *read.pairs[at + 1 :]])
+            return read.with_pairs([*read.pairs[:at], *pairs, *read.pairs[at + 1 :]])
 
         def value_by(make, put=put, name=name, mark=mark, value=value) -> Make:
             return lambda random: put((name, mark or "=", make(value, random)))
 
         yield Place(f"query: value of {name}", not signed, value_by(changed))
         yield Place(f"query: {name} longer", not signed, value_by(lambda v, _: v + "x"))
-        if not (cloudstack and name == "signatureVersion"):
-            yield Place(f"query: {name} left out", not signed, lambda _, put=put: put())
+        yield Place(f"query: {name} left out", not signed, lambda _, put=put: put())
         yield Place(
             f"query: {name} twice", not signed, lambda _, put=put, pair=(name, mark, value): put(pair, pair)
         )
@@ -220,16 +240,14 @@ def _query(read: _Reading) -> Iterator[Place]:
         if cloudstack and cased and name not in {"apiKey", "signature", "expires"}:
             yield Place(f"query: {name} in other case", True, value_by(lambda v, _: v.swapcase()))
     if len(read.pairs) > 1:
-        yield Place("query: another order", True, lambda r: read.with_target(pairs=_shuffled(read, r)))
+        yield Place("query: another order", True, lambda r: read.with_pairs(_shuffled(read, r)))
     v2 = read.kind.startswith("v2")
-    yield Place("query: one more", v2, lambda _: read.with_target(pairs=[*read.pairs, ("zz", "=", "1")]))
-    yield Place(
-        "query: one more, signed", False, lambda _: read.with_target(pairs=[*read.pairs, ("acl", "", "")])
-    )
+    yield Place("query: one more", v2, lambda _: read.with_pairs([*read.pairs, ("zz", "=", "1")]))
+    yield Place("query: one more, signed", False, lambda _: read.with_pairs([*read.pairs, ("acl", "", "")]))
     yield Place(
         "query: an empty part",
         True,
-        lambda _: read.with_target(pairs=[("", "", ""), *read.pairs, ("", "", "")]),
+        lambda _: read.with_pairs([("", "", ""), *read.pairs, ("", "", "")]),
     )
 
 
@@ -275,34 +293,35 @@ def _headers(read: _Reading) -> Iterator[Place]:
         )
         if " " in value.strip():
             wider = value.replace(" ", "   ")
-            same = free or (read.kind.startswith("v4") and folded not in {"date", "x-amz-date"})
+            counts = read.kind.startswith("v2") or folded in {"date", "x-amz-date"}
+            same = free or not counts
             yield Place(f"header: blanks in {folded}", same, lambda _, put=put, n=name, v=wider: put((n, v)))
 
 
 def _more(read: _Reading) -> Iterator[Place]:
-    cloudstack = read.kind == "cloudstack"
+    ignored = read.parameters_alone
 
     def plus(name: str, value: str) -> Make:
         return lambda _: read.with_headers([*read.headers, (name, value)])
 
     yield Place("header: an unsigned one more", True, plus("X-Forwarded-Host", "evil.example"))
-    yield Place("header: x-amz one more", cloudstack, plus("x-amz-acl2", "public-read"))
-    yield Place("header: x-amz one more, empty", cloudstack, plus("x-amz-copy-source", ""))
-    yield Place("header: x-amz one more, aliased", cloudstack, plus("X_Amz_Copy_Source", "/secret/k"))
-    yield Place("header: a token", cloudstack, plus("X-Amz-Security-Token", "token"))
+    yield Place("header: x-amz one more", ignored, plus("x-amz-acl2", "public-read"))
+    yield Place("header: x-amz one more, empty", ignored, plus("x-amz-copy-source", ""))
+    yield Place("header: x-amz one more, aliased", ignored, plus("X_Amz_Copy_Source", "/secret/k"))
+    yield Place("header: a token", ignored, plus("X-Amz-Security-Token", "token"))
     yield Place("header: headers in another order", True, lambda _: read.with_headers(read.headers[::-1]))
-    if not cloudstack:
+    if read.kind != "cloudstack":
         yield Place(
             "header: a second host",
-            not read.kind.startswith("v4"),
+            read.kind.startswith("v2"),
             plus("HOST", "evil.example"),
         )
         yield Place("header: a second mechanism", False, plus("Authorization", "Bearer token"))
         yield Place(
             "query: a second mechanism",
             False,
-            lambda _: read.with_target(
-                pairs=[
+            lambda _: read.with_pairs(
+                [
                     *read.pairs,
                     ("X-Amz-Credential" if read.kind == "v4-header" else "AWSAccessKeyId", "=", OTHER_KEY),
                 ]
@@ -320,9 +339,10 @@ def _authorization(read: _Reading) -> Iterator[Place]:
 
         return Place(f"authorization: {what}", False, make)
 
-    start = value.rindex(":" if read.kind == "v2-header" else "Signature=") + (
-        1 if read.kind == "v2-header" else 10
-    )
+    mark = ":" if read.kind == "v2-header" else "Signature="
+    if mark not in value:
+        return
+    start = value.rindex(mark) + len(mark)
     made = value[start:]
     yield to("a digit of the signature", lambda r: value[:start] + changed(made, r))
     yield to("signature shorter", value[:-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -94,3 +94,6 @@ ORDERS = (
     ),
     Order(name="copy", method="PUT", headers={"x-amz-copy-source": "/bucket/sour%20ce/%2B%C3%BC"}),
 )
+
+SERVICE_ORDERS = tuple(replace(order, service="execute-api") for order in ORDERS)
+"""The same for a service that is not S3: its paths are normalised and encoded twice."""
