@@ -50,6 +50,7 @@ TOKENS = (
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
 )
+CHUNKED = (("X-Amz-Decoded-Content-Length", "0"),)
 EC2 = {"scope": "20130524/us-east-1/ec2/aws4_request", "double": True}
 COMMAND = {"apiKey": ACCESS_KEY, "command": "listUsers", "name": "Ann Ü ~*[]", "response": "json"}
 
@@ -98,8 +99,9 @@ def _v4_header() -> Iterator[SignedRequest]:
         for query in QUERIES:
             for headers in HEADERS:
                 yield v4_header("GET", f"{path}?{query}" if query else path, headers=headers)
-        for token in TOKENS:
-            yield v4_header("PUT", path, payload=token)
+        if path.startswith("/bucket/"):
+            for token in TOKENS:
+                yield v4_header("PUT", path, payload=token, headers=CHUNKED)
         yield v4_header("GET", path, date="Fri, 24 May 2013 00:00:00 GMT")
 
 

@@ -92,7 +92,7 @@ def _v2(request: SignedRequest, kind: str) -> tuple[Any, ...]:
 
 def _query_api(request: SignedRequest, _kind: str) -> tuple[Any, ...]:
     pairs = _pairs(request.query or "") + _pairs(form_of(request))
-    host = re.sub(r":\d*$", "", request.fields["host"][0].lower())
+    host = re.sub(r"(?::\d*)+$", "", request.fields["host"][0].lower())
     return request.method, host, request.path, sorted(pairs)
 
 
