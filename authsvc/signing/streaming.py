@@ -187,6 +187,8 @@ def _unpadded(chunks: Chunks, signature: str) -> str:
 
 
 def _prove_trailers(chunks: Chunks, rest: bytes, previous: str, prove: Callable[[str, str], None]) -> None:
+    if not rest.endswith(b"\r\n"):
+        raise IncompleteBody
     trailers: dict[str, str] = {}
     for line in rest.split(b"\r\n"):
         # AWS's documentation ends a trailer in a line feed and its clients do not: a blank line is no trailer.

@@ -208,8 +208,16 @@ def test_a_payload_without_signatures():
     body = frames(signing.read(SCHEMES, request), b"abc", trailers={CRC: "AAAAAA=="})
     proven(request, body)
     broken(request, body.replace(b"\r\nabc", b";chunk-signature=" + b"0" * 64 + b"\r\nabc"), IncompleteBody)
-    broken(request, body[:-20], MalformedTrailer)
+    broken(request, body[:-20], IncompleteBody)
     broken(request, body.replace(b"3\r\n", b"2\r\n"), IncompleteBody)
+
+
+def test_a_payload_without_signatures_is_whole():
+    request = upload(UNSIGNED, "3", trailers=CRC)
+    body = frames(signing.read(SCHEMES, request), b"abc", trailers={CRC: "AAAAAA=="})
+    for end in range(1, len(body) - 2):
+        with pytest.raises((IncompleteBody, MalformedTrailer)):
+            proven(request, body[:end])
 
 
 def test_every_byte_of_a_payload_counts():
