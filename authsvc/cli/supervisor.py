@@ -33,11 +33,12 @@ FIRST_REST, LONGEST_REST = 0.25, 30.0
 SETTLED = 30.0
 """Seconds after which a worker counts as one that can live, and its place's rests begin anew."""
 
-BECOME_READY = 30.0
+BECOME_READY = 60.0
 """Seconds a successor gets to become ready, before the one it was to replace stays."""
 
-LISTEN_EVERY, DEAF_AFTER = 5.0, 3
-"""Seconds between two looks at each worker, and how often in a row it may not answer before it is ended."""
+LISTEN_EVERY, DEAF_AFTER, STARTS_WITHIN = 5.0, 3, 12
+"""Seconds between two looks at each worker; how often in a row it may not answer before it is ended; and how often
+before that it may not have answered yet, as it is only starting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +172,12 @@ class Supervisor:
         deaf: dict[Worker, int] = {}
         while True:
             await asyncio.sleep(LISTEN_EVERY)
-            for worker in list(self._alive):
-                deaf[worker] = 0 if await self._workers.alive(worker.ops) else deaf.get(worker, 0) + 1
-                if deaf[worker] == DEAF_AFTER:
+            deaf = {
+                worker: 0 if await self._workers.alive(worker.ops) else deaf.get(worker, -STARTS_WITHIN) + 1
+                for worker in list(self._alive)
+            }
+            for worker, times in deaf.items():
+                if times == DEAF_AFTER:
                     self._tell("worker deaf", worker)
                     self._send(worker, signal.SIGKILL)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+import secrets
 import signal
 from pathlib import Path
 
 import pytest
 
+from authsvc.cache.seal import Sealer
+from authsvc.model import AccessKey
 from tests.load import Load
 from tests.region import Region, ask, await_that, signed
 
@@ -16,8 +20,23 @@ COUNT = 2
 
 
 @pytest.fixture
-def region(mariadb, tmp_path):
-    with Region(mariadb, "4.23", tmp_path / "region", AUTHSVC_DRAIN="1.5", AUTHSVC_FRESH_FOR="60") as made:
+def seals(tmp_path):
+    """The file of the keys that seal what is shared."""
+    path = tmp_path / "cache-keys"
+    path.write_text(new_seal(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def region(request, mariadb, redis_server, seals, tmp_path):
+    """A region with workers; a parameter says how long they drain."""
+    options = {
+        "AUTHSVC_DRAIN": getattr(request, "param", "0.5"),
+        "AUTHSVC_FRESH_FOR": "60",
+        "AUTHSVC_CACHE_KEYS_FILE": str(seals),
+    }
+    with Region(mariadb, "4.23", tmp_path / "region", redis=redis_server, **options) as made:
+        del made.authsvc.environment["AUTHSVC_CACHE_KEYS"]
         made.authsvc.words = ("serve", "--workers", str(COUNT))
         made.authsvc.start().await_ready()
         await_that(lambda: made.authsvc.readiness()[1]["degraded"] == [], "every worker to be ready")
@@ -26,6 +45,10 @@ def region(mariadb, tmp_path):
             assert made.authsvc.stop() == 0
         assert made.authsvc.stderr.read_text() == ""
         made.authsvc.assert_silent_about(made.canaries())
+
+
+def new_seal():
+    return base64.b64encode(secrets.token_bytes(32)).decode() + "\n"
 
 
 def children(region):
@@ -71,17 +94,34 @@ def test_replacing_all_of_them_loses_no_request(region):
     before = children(region)
     with Load(region.authsvc.url, region) as load:
         await_that(lambda: len(load.statuses) > 100, "a steady load")
-        for round_ in (1, 2):
-            region.authsvc.signal(signal.SIGHUP)
-            await_that(
-                lambda wanted=round_ * COUNT: len(told(region, "worker replaced")) == wanted,
-                "a round",
-                within=90,
-            )
+        region.authsvc.signal(signal.SIGHUP)
+        await_that(lambda: len(told(region, "worker replaced")) == COUNT, "the round", within=90)
         await_that(lambda: len(children(region)) == COUNT, "the last of the former to be gone")
     assert load.failures == []
     assert set(load.statuses) == {200}
     assert not before & children(region)
+
+
+def test_the_keys_that_seal_are_rotated_without_losing_a_request(region, seals, redis_server):
+    """First all learn to open with the next key, then to seal with it; then the former may go."""
+    former, following = seals.read_text(), new_seal()
+    with Load(region.authsvc.url, region) as load:
+        await_that(lambda: len(load.statuses) > 50, "a steady load")
+        for round_, keys in enumerate((former + following, following + former, following), 1):
+            seals.write_text(keys, encoding="utf-8")
+            region.authsvc.signal(signal.SIGHUP)
+            wanted = round_ * COUNT
+            await_that(
+                lambda wanted=wanted: len(told(region, "worker replaced")) == wanted, "a round", within=90
+            )
+    assert load.failures == []
+    assert set(load.statuses) == {200}
+    bob = region.people["bob"]  # nobody has asked for him yet
+    await_that(lambda: region.verify(signed(bob)).status == 200, "an answer")
+    sealer = Sealer([base64.b64decode(following)])
+    (name,) = sealer.names(AccessKey(bob.access_key))
+    sealed = await_that(lambda: redis_server.execute("GET", name), "a record sealed by the new key")
+    assert sealer.open(name, sealed)
 
 
 def test_what_cannot_serve_replaces_nobody(region):
@@ -99,6 +139,7 @@ def test_what_cannot_serve_replaces_nobody(region):
     region.authsvc.stderr.write_text("")  # where the one that could not serve had said why
 
 
+@pytest.mark.parametrize("region", ["3"], indirect=True)
 def test_sent_away_they_drain_and_leave_nobody_behind(region):
     workers = children(region)
     with Load(region.authsvc.url, region) as load:

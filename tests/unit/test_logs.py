@@ -4,6 +4,8 @@ import contextlib
 import json
 import logging
 import os
+import select
+import socket
 import threading
 import time
 from pathlib import Path
@@ -102,3 +104,21 @@ def test_lines_of_many_threads_do_not_mix(pipe):
     assert sorted((line["thread"], line["i"]) for line in lines) == [
         (t, i) for t in range(4) for i in range(50)
     ]
+
+
+def test_lines_reach_a_pipe_whole_whoever_else_writes_to_it():
+    """A socket that keeps writes apart shows them: whole lines, and no more than a pipe takes in one piece."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        with LineLog(ours.fileno()) as log:
+            for number in range(200):
+                log.emit({"number": number, "text": "x" * 100})
+            log.emit({"number": 200, "text": "x" * 2 * select.PIPE_BUF})
+        ours.close()
+        writes = iter(lambda: theirs.recv(1 << 16), b"")
+        written = list(writes)
+    assert all(each.endswith(b"\n") for each in written)
+    assert [json.loads(line)["number"] for line in b"".join(written).splitlines()] == list(range(201))
+    assert [len(each) <= select.PIPE_BUF for each in written] == [True] * (len(written) - 1) + [False]
+    assert len(written) < 20, "few lines a write would cost"
