@@ -2,8 +2,10 @@
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
+# requirements-full.txt has the extras in as well.
+ARG REQUIREMENTS=requirements.txt
 WORKDIR /src
-COPY requirements-build.txt requirements.txt ./
+COPY requirements-build.txt ${REQUIREMENTS} ./
 # Wheels only, by hash: nothing is compiled here, and nothing comes in whose hash is not in the files. The
 # second environment has no pip; it is the one that is kept.
 RUN python3 -m venv /build \
@@ -11,7 +13,7 @@ RUN python3 -m venv /build \
     && /build/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes \
         -r requirements-build.txt \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes -r requirements.txt
+        --only-binary :all: --require-hashes -r "${REQUIREMENTS}"
 COPY pyproject.toml README.md LICENSE ./
 COPY authsvc authsvc
 COPY migrations migrations

@@ -40,6 +40,7 @@ lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--up
 	$(bin)/pip install --quiet 'uv>=0.13,<0.14'
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --extra dev --output-file requirements-dev.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
+	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --extra full --output-file requirements-full.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --output-file tests/interop/requirements.txt tests/interop/requirements.in
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --extra deploy --output-file requirements-deploy.txt pyproject.toml
 	sed -n '/^requires = /s/[^"]*"\([^"]*\)"[^"]*/\1\n/gp' pyproject.toml | \

@@ -146,7 +146,8 @@ def test_ports_lead_to_ports(documents):
     container = only(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
     names = {port["name"]: port["containerPort"] for port in container["ports"]}
     settings = only_settings(documents)
-    assert names == {"faces": int(settings["AUTHSVC_PORT"]), "ops": int(settings["AUTHSVC_OPS_PORT"])}
+    listened = {"faces": "AUTHSVC_PORT", "ops": "AUTHSVC_OPS_PORT", "ext-authz": "AUTHSVC_EXT_AUTHZ_PORT"}
+    assert names == {name: int(settings[each]) for name, each in listened.items() if each in settings}
     for service in of_kind(documents, "Service"):
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= names.keys()
 
@@ -282,7 +283,8 @@ def test_the_network_lets_in_whom_it_should():
     policy = only(render(MATRIX["TLS by a secret, watched and scaled"]), "NetworkPolicy")["spec"]
     faces, ops = policy["ingress"]
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "stores"}}}
-    assert (faces["from"], faces["ports"][0]["port"]) == ([peer], "faces")
+    assert faces["from"] == [peer]
+    assert [port["port"] for port in faces["ports"]] == ["faces", "ext-authz"]
     assert (ops["from"], ops["ports"][0]["port"]) == ([{"podSelector": {}}, peer], "ops")
     assert {
         "ports": [{"port": 3306, "protocol": "TCP"}],

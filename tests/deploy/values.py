@@ -47,6 +47,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             "monitoring": [PEER],
             "egress": [{"to": [{"ipBlock": {"cidr": "10.1.0.0/24"}}], "ports": [3306]}, {"ports": [6379]}],
         },
+        "extAuthz": {"enabled": True, "port": 9191},
         "service": {"type": "LoadBalancer", "port": 443, "annotations": {"example/internal": "true"}},
     },
     "a directory of its own": {

@@ -25,6 +25,7 @@ PERMISSIVE = {
 
 # The same in other words, of packages that do not yet declare an SPDX expression.
 IN_OTHER_WORDS = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "MIT License": "MIT",
@@ -39,10 +40,9 @@ ASKS_FOR_SOMETHING = {
 
 
 def deployed() -> list[str]:
-    """Return the names in the lock file that this Python installs."""
-    lines = [
-        line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines() if "==" in line
-    ]
+    """Return the names in the lock file, extras included, that this Python installs."""
+    text = (ROOT / "requirements-full.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if "==" in line]
     found = []
     for line in lines:
         name, _, rest = line.removesuffix(" \\").partition("==")

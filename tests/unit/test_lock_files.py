@@ -54,7 +54,12 @@ def test_every_entry_is_pinned_and_hashed_and_names_no_place(name):
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("requirements.txt", []), ("requirements-dev.txt", ["dev"]), ("requirements-deploy.txt", ["deploy"])],
+    [
+        ("requirements.txt", []),
+        ("requirements-full.txt", ["full"]),
+        ("requirements-dev.txt", ["dev"]),
+        ("requirements-deploy.txt", ["deploy"]),
+    ],
 )
 def test_what_the_project_asks_for_is_locked_within_its_range(name, extras):
     locked = pins(name)
@@ -72,14 +77,18 @@ def test_what_builds_the_wheel_is_locked():
     )
 
 
-@pytest.mark.parametrize("other", ["requirements.txt", "requirements-build.txt", "requirements-deploy.txt"])
+@pytest.mark.parametrize(
+    "other",
+    ["requirements.txt", "requirements-full.txt", "requirements-build.txt", "requirements-deploy.txt"],
+)
 def test_one_package_has_one_version_in_all_of_them(other):
     ours, tested = pins(other), pins("requirements-dev.txt")
     assert {name: version for name, version in ours.items() if tested.get(name, version) != version} == {}
 
 
 def test_tests_run_with_the_versions_that_are_deployed():
-    assert pins("requirements.txt").keys() <= pins("requirements-dev.txt").keys()
+    deployed = pins("requirements.txt").keys() | pins("requirements-full.txt").keys()
+    assert deployed <= pins("requirements-dev.txt").keys()
 
 
 JAVASCRIPT = ROOT / "tests" / "clients" / "js"
