@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from aiohttp import ClientSession, TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 from botocore.auth import HmacV1Auth, HmacV1QueryAuth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -18,6 +19,7 @@ from authsvc.faces.callers import Callers, token_digest
 from authsvc.faces.forward_auth.identity import HEADERS
 from authsvc.faces.registry import OPTIONS
 from tests import signers
+from tests.certificates import Authority
 from tests.people import alice, signed_s3
 from tests.standins import World, cloudstack_query, s3_question, secret_of
 
@@ -310,6 +312,24 @@ async def test_a_bearer_token_is_the_users_and_makes_no_caller(world):
         ]
         answer = await client.get("/forward-auth", headers=[*headers, ("Authorization", "Bearer nginx")])
         assert answer.status == 401
+
+
+async def test_a_certificate_names_a_gateway(world, tmp_path):
+    authority = Authority()
+    own = authority.server("localhost").write(tmp_path, "own")
+    entry = FILE.replace(f'token_sha256 = ["{token_digest("nginx")}"]', 'tls_names = ["nginx.example"]', 1)
+    server = TestServer(world.app(Callers.parse(entry, OPTIONS)), host="localhost", scheme="https")
+    await server.start_server(ssl=own.server_context(client_authority=own.authority))
+    headers = [pair for pair in gateway(s3_question()) if pair[0] != "X-Auth-Token"]
+    async with TestClient(server) as client:
+        for name, status in (("nginx.example", 200), ("stranger.example", 401)):
+            shown = (
+                authority.client(name).write(tmp_path, name).client_context(server_authority=own.authority)
+            )
+            connector = TCPConnector(ssl=shown, force_close=True)
+            async with ClientSession(connector=connector) as session:
+                answer = await session.get(client.make_url("/forward-auth"), headers=headers)
+                assert answer.status == status
 
 
 # --- what is believed -----------------------------------------------------------------------------------
