@@ -1,9 +1,12 @@
 """What botocore and the AWS common runtime sign, we prove: awkward keys, queries and headers."""
 
 import dataclasses
+import functools
 import re
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
+import boto3
 import pytest
 from botocore.auth import (
     HmacV1Auth,
@@ -15,6 +18,7 @@ from botocore.auth import (
     SigV4QueryAuth,
 )
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.crt.auth import (
     CrtS3SigV4AsymAuth,
@@ -28,14 +32,19 @@ from botocore.crt.auth import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from minio import Minio
+from minio.datatypes import PostPolicy
+from urllib3.filepost import encode_multipart_formdata
 
 from authsvc.errors import SignatureMismatch
 from authsvc.model import AccessKey, Secret
 from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2
+from authsvc.signing.s3v2post import S3V2Post
 from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A, public_key
+from authsvc.signing.sigv4post import SigV4Post
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -316,3 +325,54 @@ def test_an_encoded_slash_is_a_slash():
         prove(V4, request)
     plain = signed(S3SigV4Auth(credentials(), "s3", "us-east-1"), "GET", "/b/a/b", "", {})
     prove(V4, dataclasses.replace(plain, target="/b/a%2Fb"))
+
+
+FORM_FIELDS = st.dictionaries(
+    st.sampled_from(["acl", "Content-Type", "x-amz-meta-a", "x-amz-meta-b", "success_action_status"]),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8),
+    max_size=3,
+)
+
+
+def filled_in(url, fields, *, file=b"data", filename="a.txt"):
+    """Fill a form in and encode it as urllib3 does for ``requests`` and for minio."""
+    parts = [(name, (None, value)) for name, value in fields.items()]
+    body, content_type = encode_multipart_formdata([*parts, ("file", (filename, file))])
+    where = urlsplit(url)
+    headers = (("Host", where.netloc), ("Content-Type", content_type))
+    return SignedRequest(method="POST", target=where.path or "/", headers=headers, body=body)
+
+
+@pytest.mark.parametrize(("version", "scheme"), [("s3v4", SigV4Post()), ("s3", S3V2Post())])
+@given(fields=FORM_FIELDS, key=TEXTS.filter(bool))
+def test_presigned_posts_of_boto3(version, scheme, fields, key):
+    client = boto3_client(version)
+    conditions = [{name: value} for name, value in fields.items()]
+    conditions.append(["content-length-range", 1, 10])
+    form = client.generate_presigned_post("bucket", key, Fields=dict(fields), Conditions=conditions)
+    claim = prove(scheme, filled_in(form["url"], form["fields"]))
+    assert claim.objection is None
+    assert claim.upload.key == key.replace("${filename}", "a.txt")
+    assert (claim.upload.bucket, claim.upload.length_range, claim.upload.size) == ("bucket", (1, 10), 4)
+
+
+@functools.cache
+def boto3_client(version):
+    config = Config(signature_version=version, s3={"addressing_style": "path"})
+    session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name="us-east-1")
+    return session.client("s3", endpoint_url=ENDPOINT, config=config)
+
+
+MINIO = Minio("s3.example.com:9000", ACCESS_KEY, SECRET_KEY, region="us-east-1")
+
+
+@given(fields=FORM_FIELDS, key=TEXTS.filter(bool))
+def test_presigned_posts_of_minio(fields, key):
+    policy = PostPolicy("bucket", datetime.now(UTC) + timedelta(minutes=5))
+    policy.add_equals_condition("key", key)
+    policy.add_content_length_range_condition(1, 10)
+    for name, value in fields.items():
+        policy.add_equals_condition(name, value)
+    form = MINIO.presigned_post_policy(policy)
+    claim = prove(SigV4Post(), filled_in(f"{ENDPOINT}/bucket", {"key": key, **fields, **form}))
+    assert (claim.objection is None) == ("${filename}" not in key)
