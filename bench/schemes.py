@@ -1,6 +1,6 @@
 """What a verification costs, scheme by scheme and stage by stage, in process and without HTTP.
 
-``python -m bench.schemes [--rounds 15] [--calls 1000]``: every scheme by turns in each round; the figure is the
+``python -m bench.schemes [--rounds 200] [--calls 20]``: every scheme by turns in each round; the figure is the
 least of the rounds, because whatever else the machine does can only add to it. ``floor`` is what the HMACs, hashes
 or the ECDSA verification of the scheme take by themselves.
 """
@@ -84,8 +84,8 @@ class Parts:
 def main() -> None:
     """Run and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--calls", type=int, default=20)
     options = parser.parse_args()
     figures = asyncio.run(_measure(dict(requests()), options.rounds, options.calls))
     print(
