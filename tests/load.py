@@ -18,7 +18,13 @@ UNTOLD = b"the directory did not answer in time"
 
 
 class Load:
-    """Callers that ask without a pause and never ask twice: half of them keep their connections, half do not.
+    """Callers that never ask twice: half of them keep their connections, half do not.
+
+    Args:
+        url: Whom they ask.
+        region: Whose people they ask about.
+        callers: How many they are.
+        pause: Seconds each takes between two questions.
 
     Attributes:
         statuses: 200 for each yes, 0 for a no.
@@ -26,13 +32,14 @@ class Load:
         failures: Everything else.
     """
 
-    def __init__(self, url: str, region: Region, *, callers: int = 4) -> None:
+    def __init__(self, url: str, region: Region, *, callers: int = 4, pause: float = 0.0) -> None:
         self.statuses: list[int] = []
         self.untold = 0
         self.failures: list[str] = []
         self._address = urlsplit(url)
         self._body = json.dumps(signed(region.people["alice"]))
         self._headers = {"Authorization": f"Bearer {region.token}", "Content-Type": "application/json"}
+        self._pause = pause
         self._enough = threading.Event()
         self._threads = [
             threading.Thread(target=self._ask, args=(number % 2 == 0,)) for number in range(callers)
@@ -54,7 +61,7 @@ class Load:
 
     def _ask(self, keeps: bool) -> None:
         connection = None
-        while not self._enough.is_set():
+        while not self._enough.wait(self._pause):
             if connection is None:
                 connection = http.client.HTTPConnection(
                     self._address.hostname, self._address.port, timeout=10

@@ -69,7 +69,7 @@ class Supervisor:
         self._watches: set[asyncio.Task[None]] = set()
         self._alive: set[Worker] = set()
         self._wanted = asyncio.Event()
-        self._ending = False
+        self._ending = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,7 +80,7 @@ class Supervisor:
                 self._fill(await self._start(place))
             yield
         finally:
-            self._ending = True
+            self._ending.set()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -91,7 +91,7 @@ class Supervisor:
 
     async def drain(self, *, within: float) -> None:
         """Tell everybody to drain and wait for their end; after ``within`` seconds end them."""
-        self._ending = True
+        self._ending.set()
         self._listener.close()  # theirs are open until they have drained; with the last the address is free
         for worker in self._alive:
             self._send(worker, signal.SIGTERM)
@@ -122,32 +122,46 @@ class Supervisor:
         self._workers.places[worker.place] = worker.ops
 
     async def _watch(self, worker: Worker) -> None:
-        """Wait for its end; if it still had its place, fill that again, later and later if it goes on."""
+        """Wait for its end; if it still had its place, fill that again."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         status = await worker.process.wait()
         os.close(worker.leash)
         self._alive.discard(worker)
-        if self._ending or self._places.get(worker.place) is not worker:
+        if self._ending.is_set() or self._places.get(worker.place) is not worker:
             return
-        settled = loop.time() - began > SETTLED
-        rest = FIRST_REST if settled else self._rests.get(worker.place, FIRST_REST)
-        self._rests[worker.place] = min(rest * 2, LONGEST_REST)
-        self._tell("worker ended", worker, status=status, again_in=rest)
-        await asyncio.sleep(rest)
-        if not self._ending:
-            self._fill(await self._start(worker.place))
+        self._tell("worker ended", worker, status=status)
+        if loop.time() - began > SETTLED:
+            self._rests.pop(worker.place, None)
+        await self._refill(worker.place)
+
+    async def _refill(self, place: int) -> None:
+        """Start another after a rest, twice as long as the last one."""
+        while not self._ending.is_set():
+            rest = self._rests.get(place, FIRST_REST)
+            self._rests[place] = min(rest * 2, LONGEST_REST)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._ending.wait()
+                    return
+            with contextlib.suppress(OSError):  # the machine has no process or socket left: perhaps later
+                self._fill(await self._start(place))
+                return
 
     async def _replace_on_request(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             for place in range(self._count):
-                if not await self._replace(place):
+                if self._ending.is_set() or not await self._replace(place):
                     break  # what one cannot do with, nor will the others
 
     async def _replace(self, place: int) -> bool:
-        successor = await self._start(place)
+        try:
+            successor = await self._start(place)
+        except OSError:  # the machine has no process or socket left
+            self._tell("worker not replaced", self._places[place])
+            return False
         if not await self._becomes_ready(successor):
             self._send(successor, signal.SIGKILL)
             self._tell("worker not replaced", self._places[place])

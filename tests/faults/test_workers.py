@@ -172,3 +172,13 @@ def test_a_deaf_worker_is_replaced(region):
         if victim in children(region):
             os.kill(victim, signal.SIGCONT)
     await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "another in its place")
+
+
+def test_an_end_does_not_wait_for_a_place_that_rests(region):
+    """Each time a worker of a place ends by itself, the place rests twice as long."""
+    for _ in range(4):
+        seen = len(told(region, "worker ended"))
+        await_that(lambda: len(children(region)) == COUNT, "both to be there")
+        os.kill(min(children(region)), signal.SIGKILL)
+        await_that(lambda seen=seen: len(told(region, "worker ended")) > seen, "its end")
+    assert region.authsvc.stop() == 0
