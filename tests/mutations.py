@@ -54,6 +54,8 @@ def kind_of(request: SignedRequest) -> str:
     query = request.query or ""
     if "X-Amz-Signature=" in query:
         return "v4-query"
+    if any(value.lower().startswith("multipart/") for value in request.fields.get("content-type", ())):
+        return "upload-form"
     if "AWSAccessKeyId=" in f"{query}&{form_of(request)}":
         return "query-api" if "SignatureVersion=" in f"{query}&{form_of(request)}" else "v2-query"
     return "cloudstack"
@@ -220,6 +222,7 @@ def _query(read: _Reading) -> Iterator[Place]:
 
         yield Place(f"query: value of {name}", not signed, value_by(changed))
         yield Place(f"query: {name} longer", not signed, value_by(lambda v, _: v + "x"))
+        yield Place(f"query: NUL in {name}", not signed, value_by(lambda v, _: v + "%00"))
         yield Place(f"query: {name} left out", not signed, lambda _, put=put: put())
         yield Place(
             f"query: {name} twice", not signed, lambda _, put=put, pair=(name, mark, value): put(pair, pair)

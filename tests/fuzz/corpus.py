@@ -12,8 +12,10 @@ from tests.signers import (
     SECRET_KEY,
     STAMP,
     query_api,
+    v2_form,
     v2_header,
     v2_presigned,
+    v4_form,
     v4_header,
     v4_presigned,
     v4a_header,
@@ -53,6 +55,15 @@ TOKENS = (
 CHUNKED = (("X-Amz-Decoded-Content-Length", "0"),)
 EC2 = {"scope": "20130524/us-east-1/ec2/aws4_request", "double": True}
 COMMAND = {"apiKey": ACCESS_KEY, "command": "listUsers", "name": "Ann Ü ~*[]", "response": "json"}
+
+
+def forms() -> list[SignedRequest]:
+    """Return upload forms of both versions."""
+    covered = [("acl", "private"), ("Content-Type", "text/plain")]
+    return [
+        *(v4_form(), v4_form(fields=covered), v4_form(key="user/${filename}"), v4_form(target="/bucket/")),
+        *(v2_form(), v2_form(fields=covered), v2_form(key="user/${filename}"), v2_form(target="/bucket/")),
+    ]
 
 
 def corpus() -> dict[str, list[SignedRequest]]:

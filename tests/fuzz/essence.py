@@ -18,7 +18,19 @@ if TYPE_CHECKING:
 def essence(request: SignedRequest) -> Any:
     """Return what was said, in a form to compare."""
     kind = kind_of(request)
-    return (kind, *_OF[kind.partition("-")[0]](request, kind))
+    return (kind, *_OF[kind.partition("-")[0]](request, kind), _believed(request, kind))
+
+
+def _believed(request: SignedRequest, kind: str) -> list[str]:
+    """Name what somebody may believe though no signature covers it: marks of identity, and headers like S3's own."""
+    if kind == "cloudstack":
+        return [name for name in request.fields if name == "authorization"]
+    if kind == "query-api":
+        return [name for name in request.fields if name in {"authorization", "x-amz-security-token"}]
+    marks = ["authorization"] * len(request.fields.get("authorization", ()))
+    hosts = ["host"] * len(request.fields.get("host", ())) if kind.startswith("v4") else []
+    like = [name for name in request.fields if re.match(r"x[^a-z0-9]amz[^a-z0-9]", name)]
+    return [*marks, *hosts, *sorted(set(like) - {"x-amz-content-sha256"})]
 
 
 def _pairs(text: str) -> list[tuple[bytes, bytes]]:
@@ -103,4 +115,19 @@ def _cloudstack(request: SignedRequest, _kind: str) -> tuple[Any, ...]:
     return exact, {name: value.lower() for name, value in named.items()}
 
 
-_OF = {"v4": _v4, "v2": _v2, "query": _query_api, "cloudstack": _cloudstack}
+def _upload_form(request: SignedRequest, _kind: str) -> tuple[Any, ...]:
+    """Take the fields up to the file; the key is whatever the corpus' policies let it be."""
+    boundary = re.search(r'boundary="?([^";]+)', request.fields["content-type"][0])[1].encode()
+    fields: dict[str, bytes] = {}
+    for part in (request.body or b"").split(b"--" + boundary)[1:]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = re.search(rb'[; ]name="?([^";\r]+)', head)
+        if name is None or name[1].lower() == b"file":
+            break
+        fields[name[1].decode("latin-1").lower()] = value.removesuffix(b"\r\n")
+    fields["key"] = fields["key"][: len(b"user/")]
+    fields = {name: value for name, value in fields.items() if not name.startswith("x-ignore-")}
+    return request.method, request.path.rstrip("/"), request.bucket, fields
+
+
+_OF = {"upload": _upload_form, "v4": _v4, "v2": _v2, "query": _query_api, "cloudstack": _cloudstack}
