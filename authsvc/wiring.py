@@ -33,11 +33,13 @@ from authsvc.signing.sigv4a import SigV4A
 from authsvc.signing.sigv4post import SigV4Post
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from authsvc.ops.metrics import Metrics
     from authsvc.ports import EventSink
+    from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
     from authsvc.signing import Scheme
 
@@ -84,12 +86,16 @@ def policy(settings: Settings) -> Policy:
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, *, health: Health | None = None, events: EventSink | None = None
+    settings: Settings,
+    *,
+    health: Health | None = None,
+    events: EventSink | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Service]:
     """Open what the settings name, and close it again.
 
     A database that is away does not keep the service from opening; ``health`` tells. The embedded directory is
-    brought up to date on the way.
+    brought up to date on the way. ``metrics`` shows what the backends count.
 
     Raises:
         ValueError: A setting turns out to be unusable.
@@ -97,15 +103,20 @@ async def open_service(
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_directory_engine(settings))
         origin = SQLDirectory(engine, cipher=cipher(settings), clock=CLOCK)
+        redis = _redis(settings, stack)
+        local = LocalCache(CLOCK, known=settings.cache_size)
         directory = CachedDirectory(
             origin,
-            local=LocalCache(CLOCK, known=settings.cache_size),
-            shared=_shared(settings, stack),
+            local=local,
+            shared=None if redis is None else Shared(cache=redis, sealer=_sealer(settings)),
             clock=CLOCK,
             fresh_for=settings.fresh_for,
             max_stale=settings.max_stale,
         )
         stack.push_async_callback(directory.close)
+        if metrics is not None:
+            breakers = {"database": origin.breaker} | ({} if redis is None else {"redis": redis.breaker})
+            _show(metrics, origin, directory, local, breakers)
         await stack.enter_async_context((health or Health()).watch(origin))
         events = events or SilentEvents()
         yield Service(
@@ -150,10 +161,39 @@ def cipher(settings: Settings) -> SecretCipher:
     return SecretCipher(database_keys(settings.cloudstack_properties, settings.cloudstack_key))
 
 
-def _shared(settings: Settings, stack: AsyncExitStack) -> Shared | None:
+def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None:
     if settings.redis_url is None:
         return None
     cache = RedisSharedCache(open_redis(settings.redis_url), CLOCK)
     stack.push_async_callback(cache.close)
-    keys = [base64.b64decode(key.reveal()) for key in settings.cache_keys]
-    return Shared(cache=cache, sealer=Sealer(keys))
+    return cache
+
+
+def _sealer(settings: Settings) -> Sealer:
+    return Sealer([base64.b64decode(key.reveal()) for key in settings.cache_keys])
+
+
+def _show(
+    metrics: Metrics,
+    origin: SQLDirectory,
+    directory: CachedDirectory,
+    local: LocalCache,
+    breakers: Mapping[str, Breaker],
+) -> None:
+    """Say where the numbers are that the backends keep."""
+
+    def mode() -> dict[str, float]:
+        polling = origin.breaker.closed
+        return {"polling": float(polling), "stale": float(not polling)}
+
+    metrics.read("authsvc_staleness_seconds", lambda: origin.silent_for)
+    metrics.read("authsvc_freshness_mode", mode)
+    metrics.read(
+        "authsvc_breaker_state",
+        lambda: {name: float(not breaker.closed) for name, breaker in breakers.items()},
+    )
+    metrics.read("authsvc_db_inflight", lambda: origin.in_flight)
+    metrics.read("authsvc_clock_skew_seconds", lambda: origin.clock_skew)
+    metrics.read("authsvc_cache_records", lambda: len(local))
+    metrics.read("authsvc_cache_rejects_total", lambda: directory.rejects)
+    metrics.read("authsvc_shed_total", lambda: directory.shed)

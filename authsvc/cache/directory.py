@@ -28,6 +28,10 @@ CLOCKS_APART = 0.5
 """Seconds another process's clock may be off: a shared record counts as so much older, and one from further in
 the future is none."""
 
+REJECTS = ("unavailable", "seal", "layout", "age", "key", "unwritten")
+"""Why the shared cache was of no use: not reached; a record with a broken seal, of a strange layout, too old or from
+the future, of another key; a record that could not be written."""
+
 MOST_WRITES = 256
 """Records on their way to the shared cache at most; beyond it they are not shared."""
 
@@ -69,7 +73,7 @@ class CachedDirectory:
             max_stale: Seconds it may still answer while the origin cannot.
             deadline: Seconds anybody waits for an answer.
         """
-        self.rejects: Counter[str] = Counter()
+        self.rejects: Counter[str] = Counter(dict.fromkeys(REJECTS, 0))
         self._origin = origin
         self._local = local
         self._shared = shared
@@ -107,6 +111,11 @@ class CachedDirectory:
             if demanded:
                 raise unavailable from None
             return self._stale(access_key, unavailable)
+
+    @property
+    def shed(self) -> int:
+        """Return how many questions were refused because too many keys were being asked for."""
+        return self._flights.shed
 
     async def ping(self) -> None:
         """Ask the origin."""

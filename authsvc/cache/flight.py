@@ -17,10 +17,14 @@ class Flights(Generic[Fetched]):
     """One task per key; it belongs to nobody, so that a caller who leaves takes nothing from the others.
 
     A failure is shared with those who wait at that moment and is not remembered.
+
+    Attributes:
+        shed: How many found no room in the air.
     """
 
     def __init__(self, *, most: int = 4096) -> None:
         """Allow so many keys in the air at once."""
+        self.shed = 0
         self._most = most
         self._tasks: dict[Hashable, asyncio.Task[Fetched]] = {}
 
@@ -34,6 +38,7 @@ class Flights(Generic[Fetched]):
         task = self._tasks.get(key)
         if task is None:
             if len(self._tasks) >= self._most:
+                self.shed += 1
                 raise Overloaded
             task = self._tasks[key] = asyncio.create_task(_run(fetch), name="flight")
             task.add_done_callback(lambda landed: self._land(key, landed))

@@ -10,6 +10,7 @@ from authsvc.cli.demo import demo
 from authsvc.cli.explain import explain_command
 from authsvc.cli.forget import forget
 from authsvc.cli.health import health
+from authsvc.cli.metrics import metrics
 from authsvc.cli.regions import regions
 from authsvc.cli.serve import serve
 from authsvc.cli.settings import settings
@@ -42,5 +43,6 @@ for command in (
     forget,
     migrate,
     settings,
+    metrics,
 ):
     main.add_command(command)

@@ -24,7 +24,8 @@ from authsvc.faces.face import SERVICE
 from authsvc.faces.registry import OPTIONS
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog, capture_standard_logging
-from authsvc.ops.metrics import new_registry, request_seconds
+from authsvc.ops.loop import watch_loop
+from authsvc.ops.metrics import Metrics
 from authsvc.ops.site import make_ops_app
 from authsvc.ops.traffic import Traffic
 from authsvc.wiring import open_service
@@ -97,19 +98,27 @@ async def started(
         OSError: A port cannot be listened on.
     """
     traffic = traffic or Traffic()
-    registry = new_registry(health=health, log=log)
-    tell = _teller(settings, log, registry)
+    metrics = Metrics(health=health, log=log)
+    metrics.read("authsvc_caller_rejects_total", lambda: callers.rejects)
+    tell = _teller(settings, log, metrics)
     app = make_app(
-        partial(open_service, settings, health=health, events=MetricsEvents(registry)),
+        partial(
+            open_service,
+            settings,
+            health=health,
+            events=MetricsEvents(metrics.decisions),
+            metrics=metrics,
+        ),
         chosen_faces(settings),
         callers=callers,
         tell=tell,
         traffic=traffic,
     )
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(watch_loop(metrics.loop_lag))
         ops = await _listen(
             stack,
-            make_ops_app(health, registry),
+            make_ops_app(health, metrics.registry),
             (settings.host, settings.ops_port) if inherited is None else inherited.ops,
         )
         tls = tls_context(settings)
@@ -198,9 +207,8 @@ async def signalled(leash: int | None = None) -> None:
     await came.wait()
 
 
-def _teller(settings: Settings, log: LineLog, registry: Any) -> Tell:
+def _teller(settings: Settings, log: LineLog, metrics: Metrics) -> Tell:
     """Make what hears of each request: the histogram always, the log where its level is fine enough."""
-    seconds = request_seconds(registry)
     bound: dict[tuple[str, int], Any] = {}
     writes = settings.log_level in ("debug", "info")
 
@@ -208,7 +216,7 @@ def _teller(settings: Settings, log: LineLog, registry: Any) -> Tell:
         key = (event["route"], event["status"])
         histogram = bound.get(key)
         if histogram is None:
-            histogram = bound[key] = seconds.labels(*key)
+            histogram = bound[key] = metrics.request_seconds.labels(*key)
         histogram.observe(event["seconds"])
         if writes:
             log.emit(event)

@@ -57,18 +57,32 @@ class Plan:
 
 
 class SQLDirectory:
-    """Reads credentials; SELECT only. It remembers the schema's shape, and nothing else."""
+    """Reads credentials; SELECT only. It remembers the schema's shape, and nothing else.
+
+    Attributes:
+        breaker: Keeps a database that does not answer from being asked by everybody.
+        in_flight: Questions under way, those that wait for a connection included.
+        clock_skew: Seconds our clock is ahead of the database's; None where that is not known.
+    """
 
     def __init__(self, engine: AsyncEngine, *, cipher: SecretCipher, clock: Clock) -> None:
         """Take an engine; whether anything answers there is found out when asked."""
         self._engine = engine
         self._cipher = cipher
         self._clock = clock
-        self._breaker = Breaker(clock)
+        self.breaker = Breaker(clock)
+        self.in_flight = 0
+        self.clock_skew: float | None = None
+        self._answered_at: float | None = None
         self._plan: Plan | None = None
         self._looked_closely_at = float("-inf")
         self._unready: DirectoryUnready | None = None
         self._unready_until = float("-inf")
+
+    @property
+    def silent_for(self) -> float | None:
+        """Return for how many seconds the database has not answered, None if it never has."""
+        return None if self._answered_at is None else self._clock.monotonic() - self._answered_at
 
     async def find(self, access_key: AccessKey, *, max_age: float | None = None) -> Credential | None:  # noqa: ARG002
         """Return the credential as the tables have it now.
@@ -95,7 +109,7 @@ class SQLDirectory:
         """
         looked = self._clock.monotonic() - self._looked_closely_at
         if self._plan is None or looked > LOOK_CLOSELY_EVERY:
-            await self._ask(self._look)
+            await self._ask(self._look_closely)
             self._looked_closely_at = self._clock.monotonic()
         else:
             await self._ask(lambda connection: connection.scalar(select(1)))
@@ -135,6 +149,13 @@ class SQLDirectory:
         self._unready = None
         return self._plan
 
+    async def _look_closely(self, connection: AsyncConnection) -> Plan:
+        plan = await self._look(connection)
+        if connection.dialect.name != "sqlite":
+            theirs = await connection.scalar(select(func.unix_timestamp(func.now(6)))) or 0
+            self.clock_skew = self._clock.now() - float(theirs)
+        return plan
+
     async def _probe(self, connection: AsyncConnection) -> Plan:
         shape = await probe(connection)
         problems = shape.problems()
@@ -152,7 +173,7 @@ class SQLDirectory:
         return Plan(shape=shape, queries=tuple(queries), sampled=len(stored), unreadable=unreadable)
 
     async def _findings(self, connection: AsyncConnection) -> list[str]:
-        plan = await self._look(connection)
+        plan = await self._look_closely(connection)
         where = " and ".join(
             name
             for name, there in (("api_keypair", plan.shape.key_pairs), ("user", plan.shape.user_keys))
@@ -160,15 +181,15 @@ class SQLDirectory:
         )
         found = [f"schema of version {plan.shape.version}, keys in {where}"]
         found.append(f"{plan.sampled - plan.unreadable} of {plan.sampled} sampled secrets decrypt")
-        if connection.dialect.name != "sqlite":
-            theirs = await connection.scalar(select(func.unix_timestamp(func.now(6)))) or 0
-            found.append(f"the clock is {self._clock.now() - float(theirs):+.1f} s from the database's")
+        if self.clock_skew is not None:
+            found.append(f"the clock is {self.clock_skew:+.1f} s from the database's")
         return found
 
     async def _ask(self, question: Callable[[AsyncConnection], Awaitable[Answer]]) -> Answer:
         """Put a question within the deadline; once more if the connection or the shape turned out to be old."""
-        if not self._breaker.admits():
+        if not self.breaker.admits():
             raise DirectoryUnavailable
+        self.in_flight += 1
         try:
             async with asyncio.timeout(DEADLINE):
                 try:
@@ -178,15 +199,21 @@ class SQLDirectory:
                         raise
                     answer = await self._asked(question)
         except AuthError:
-            self._breaker.succeeded()  # it answered; what it said is another matter
+            self._answered()  # what it said is another matter
             raise
         except Exception as error:
             # Whatever a database, a driver or a network does wrong is the same to whoever asks.
-            self._breaker.failed()
+            self.breaker.failed()
             _log.warning("the database did not answer: %s", _named(error))
             raise DirectoryUnavailable from error
-        self._breaker.succeeded()
+        finally:
+            self.in_flight -= 1
+        self._answered()
         return answer
+
+    def _answered(self) -> None:
+        self.breaker.succeeded()
+        self._answered_at = self._clock.monotonic()
 
     async def _asked(self, question: Callable[[AsyncConnection], Awaitable[Answer]]) -> Answer:
         async with self._engine.connect() as connection:

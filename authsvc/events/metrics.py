@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter
-
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import Counter
 
     from authsvc.ports import Decision
 
@@ -15,14 +13,9 @@ if TYPE_CHECKING:
 class MetricsEvents:
     """Counts decisions by verdict, source and reason; never by access key, user or caller's input."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Declare the counter in the registry."""
-        self._decisions = Counter(
-            "authsvc_decisions_total",
-            "Answers given, by verdict, by where the record came from, and by why not.",
-            ["verdict", "source", "reason"],
-            registry=registry,
-        )
+    def __init__(self, decisions: Counter) -> None:
+        """Take the counter, labelled by verdict, source and reason."""
+        self._decisions = decisions
         # Binding labels costs more than counting; there are few combinations, all from our own vocabulary.
         self._bound: dict[tuple[str, str, str], Counter] = {}
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
@@ -70,12 +71,22 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+REJECTS: Final = ("nothing", "unknown", "several")
+"""Why a caller is not known: nothing was shown, a token nobody has, or what names more than one."""
+
+
 class Callers:
-    """All callers, found by token or by client certificate."""
+    """All callers, found by token or by client certificate.
+
+    Attributes:
+        all: Every one of them.
+        rejects: Requests whose caller was not known, by why.
+    """
 
     def __init__(self, callers: Iterable[Caller] = ()) -> None:
         """Index the callers; ``parse`` is what checks that no two share a token, a name or a certificate."""
         self.all = tuple(callers)
+        self.rejects: Counter[str] = Counter(dict.fromkeys(REJECTS, 0))
         self._by_digest = {digest: caller for caller in self.all for digest in caller.token_sha256}
         self._by_tls_name = {name: caller for caller in self.all for name in caller.tls_names}
         self._by_name = {caller.name: caller for caller in self.all}
@@ -160,14 +171,17 @@ class Callers:
             if caller is None and issued is not None:
                 caller = issued(token)
             if caller is None:
+                self.rejects["unknown"] += 1
                 raise CallerUnauthorized("the caller token is not known here")
             shown.add(caller.name)
         if self._by_tls_name:
             for caller in self._certified(names):
                 shown.add(caller.name)
         if caller is None:
+            self.rejects["nothing"] += 1
             raise CallerUnauthorized
         if len(shown) > 1:
+            self.rejects["several"] += 1
             raise CallerUnauthorized("the request names more than one caller")
         return caller
 

@@ -1,13 +1,17 @@
-"""Numbers for Prometheus that belong to the process as a whole."""
+"""The numbers this process shows to Prometheus. Names, types and labels are kept: dashboards and alerts rest on them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from authsvc import __version__
 
@@ -15,31 +19,163 @@ if TYPE_CHECKING:
     from authsvc.ops.health import Health
     from authsvc.ops.logs import LineLog
 
-LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+Instrument = TypeVar("Instrument", Counter, Gauge, Histogram)
+Source = Callable[[], float | Mapping[str, float] | None]
+"""Gives a number, or one for each value of the label; None while there is none."""
 
 
-def new_registry(*, health: Health, log: LineLog) -> CollectorRegistry:
-    """Make a registry with the process's own numbers in it."""
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    ready = Gauge("authsvc_ready", "1 if requests should be sent here.", registry=registry)
-    ready.set_function(lambda: float(health.ready))
-    dropped = Gauge(
-        "authsvc_log_dropped_total", "Log lines dropped because nobody read them.", registry=registry
-    )
-    dropped.set_function(lambda: float(log.dropped))
-    build = Gauge("authsvc_build_info", "Always 1; the version is a label.", ["version"], registry=registry)
-    build.labels(version=__version__).set(1)
-    return registry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number as Prometheus sees it; a gauge or a counter without an instrument of ours is kept elsewhere, and read."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    about: str
+    labels: tuple[str, ...] = ()
 
 
-def request_seconds(registry: CollectorRegistry) -> Histogram:
-    """Declare the histogram of request times, by route and status."""
-    return Histogram(
-        "authsvc_request_seconds",
-        "Time from the request's head to its answer.",
-        ["route", "status"],
-        buckets=LATENCY_BUCKETS,
-        registry=registry,
-    )
+METRICS: Final = (
+    Metric(
+        name="authsvc_decisions_total",
+        kind="counter",
+        about="Answers given, by verdict, by where the record came from, and by why not.",
+        labels=("verdict", "source", "reason"),
+    ),
+    Metric(
+        name="authsvc_request_seconds",
+        kind="histogram",
+        about="Time from a request's head to its answer.",
+        labels=("route", "status"),
+    ),
+    Metric(
+        name="authsvc_caller_rejects_total",
+        kind="counter",
+        about="Requests whose caller was not known, by why: nothing shown, an unknown token, or several callers named.",
+        labels=("why",),
+    ),
+    Metric(name="authsvc_ready", kind="gauge", about="1 if requests should be sent here."),
+    Metric(
+        name="authsvc_degraded",
+        kind="gauge",
+        about="1 if /readyz names something that is wrong though ready.",
+    ),
+    Metric(
+        name="authsvc_staleness_seconds",
+        kind="gauge",
+        about="Seconds since the database last answered; absent until it first has.",
+    ),
+    Metric(
+        name="authsvc_freshness_mode",
+        kind="gauge",
+        about="1 for how remembered records are kept fresh now: polling asks the database again, "
+        "stale answers without it.",
+        labels=("mode",),
+    ),
+    Metric(
+        name="authsvc_breaker_state",
+        kind="gauge",
+        about="1 while a dependency (database, redis) is left alone because its last calls failed, else 0.",
+        labels=("dep",),
+    ),
+    Metric(
+        name="authsvc_db_inflight",
+        kind="gauge",
+        about="Questions to the database under way, those that wait for a connection included.",
+    ),
+    Metric(
+        name="authsvc_clock_skew_seconds",
+        kind="gauge",
+        about="How far this machine's clock is ahead of the database's, negative if behind; absent for SQLite.",
+    ),
+    Metric(name="authsvc_cache_records", kind="gauge", about="Access keys remembered in this process."),
+    Metric(
+        name="authsvc_cache_rejects_total",
+        kind="counter",
+        about="Times the shared cache was of no use, by why: not reached (unavailable), not written (unwritten), "
+        "or a record refused for its seal, layout, age or key.",
+        labels=("why",),
+    ),
+    Metric(
+        name="authsvc_shed_total",
+        kind="counter",
+        about="Questions refused untried because too many were under way.",
+    ),
+    Metric(
+        name="authsvc_loop_lag_seconds",
+        kind="histogram",
+        about="How much later than asked for the event loop came back, measured ten times a second.",
+    ),
+    Metric(
+        name="authsvc_log_dropped_total",
+        kind="counter",
+        about="Log lines dropped because nobody read them.",
+    ),
+    Metric(
+        name="authsvc_build_info",
+        kind="gauge",
+        about="Always 1; the version is a label.",
+        labels=("version",),
+    ),
+)
+
+_BY_NAME: Final = {metric.name: metric for metric in METRICS}
+
+
+class Metrics:
+    """One process's registry: what is counted where it happens, and what is read when somebody looks.
+
+    Attributes:
+        registry: All of it.
+        decisions: Answers given.
+        request_seconds: Time from a request's head to its answer.
+        loop_lag: How late the event loop was.
+    """
+
+    def __init__(self, *, health: Health, log: LineLog) -> None:
+        """Declare the metrics, and the process's own."""
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.decisions = self._instrument(Counter, "authsvc_decisions_total")
+        self.request_seconds = self._instrument(Histogram, "authsvc_request_seconds", buckets=LATENCY_BUCKETS)
+        self.loop_lag = self._instrument(Histogram, "authsvc_loop_lag_seconds", buckets=LAG_BUCKETS)
+        self._instrument(Gauge, "authsvc_build_info").labels(version=__version__).set(1)
+        self._elsewhere = _Elsewhere()
+        self.registry.register(self._elsewhere)
+        self.read("authsvc_ready", lambda: health.ready)
+        self.read("authsvc_degraded", lambda: bool(health.report()["degraded"]))
+        self.read("authsvc_log_dropped_total", lambda: log.dropped)
+
+    def read(self, name: str, source: Source) -> None:
+        """Show under this name of ``METRICS`` what the source gives."""
+        self._elsewhere.sources[_BY_NAME[name]] = source
+
+    def _instrument(self, kind: type[Instrument], name: str, **options: Any) -> Instrument:
+        metric = _BY_NAME[name]
+        return kind(name, metric.about, metric.labels, registry=self.registry, **options)
+
+
+class _Elsewhere(Collector):
+    """What others keep, read when somebody looks."""
+
+    def __init__(self) -> None:
+        self.sources: dict[Metric, Source] = {}
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        for metric, source in self.sources.items():
+            value = source()
+            if value is not None:
+                yield _family(metric, value)
+
+
+def _family(metric: Metric, value: float | Mapping[str, float]) -> CounterMetricFamily | GaugeMetricFamily:
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    if not isinstance(value, Mapping):
+        return kind(metric.name, metric.about, value=float(value))
+    family = kind(metric.name, metric.about, labels=metric.labels)
+    for label, number in value.items():
+        family.add_metric([label], number)
+    return family

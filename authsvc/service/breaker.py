@@ -25,11 +25,16 @@ class Breaker:
     @property
     def open(self) -> bool:
         """Say whether it keeps anybody from trying at this moment."""
-        return self._failures >= self._after and self._clock.monotonic() < self._retry_at
+        return not self.closed and self._clock.monotonic() < self._retry_at
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the last calls did not fail, so that everybody may try."""
+        return self._failures < self._after
 
     def admits(self) -> bool:
         """Say whether the asker may try; while open, the first to ask after the rest is the one who may."""
-        if self._failures < self._after:
+        if self.closed:
             return True
         if self._clock.monotonic() < self._retry_at:
             return False

@@ -363,7 +363,7 @@ async def test_a_process_that_starts_during_an_outage_answers_for_whom_the_regio
 async def test_redis_gone_is_a_miss(world):
     world.redis.down = True
     assert await world.source() == "database"
-    assert world.here.rejects == {"unavailable": 1, "unwritten": 1}
+    assert +world.here.rejects == {"unavailable": 1, "unwritten": 1}
 
 
 async def test_a_shared_record_does_not_outlive_its_key_pair(world):

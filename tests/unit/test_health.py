@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from authsvc.errors import DirectoryUnavailable, DirectoryUnready
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog
-from authsvc.ops.metrics import new_registry
+from authsvc.ops.metrics import Metrics
 from authsvc.ops.site import make_ops_app
 
 
@@ -89,7 +89,7 @@ async def test_it_keeps_looking_while_watched_and_stops_after(directory):
 async def test_the_ops_port_tells_alive_from_ready_and_counts(directory):
     health = Health()
     async with TestClient(
-        TestServer(make_ops_app(health, new_registry(health=health, log=LineLog())))
+        TestServer(make_ops_app(health, Metrics(health=health, log=LineLog()).registry))
     ) as http:
         assert (await http.get("/livez")).status == 200
         unready = await http.get("/readyz")
