@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop fuzz lint types layers format lock lock-javascript check setup-deploy image-check chart chart-check scale-check supply-check sbom
+.PHONY: help setup demo test interop fuzz lint types layers format lock lock-javascript docs check setup-deploy image-check chart chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -38,7 +38,7 @@ format: setup ## format, and mend what can be mended
 
 lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--upgrade moves to the newest
 	$(bin)/pip install --quiet 'uv>=0.13,<0.14'
-	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --extra dev --output-file requirements-dev.txt pyproject.toml
+	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) $(tested) --output-file requirements-dev.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --extra full --output-file requirements-full.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) --output-file tests/interop/requirements.txt tests/interop/requirements.in
@@ -50,8 +50,14 @@ lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--up
 locked := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
+# Everything that a test looks at; without the extras in requirements.txt, which is what runs.
+tested := --extra dev --extra docs --extra otel --extra sentry
+
 lock-javascript: setup ## list the JavaScript clients of the tests anew, by version and hash, from tests/clients/js/package.json
 	$(bin)/python -m tests.clients.javascript lock
+
+docs: setup ## build the documentation as a site, into .cache/site
+	$(bin)/python -m mkdocs build --quiet
 
 check: lint types layers test ## all of these
 
