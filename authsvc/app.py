@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
@@ -25,6 +26,24 @@ MAX_BODY = 64 * 1024
 Tell = Callable[[dict[str, Any]], None]
 """Takes the one event a request leaves behind: method, route, status, seconds, and what the face noted."""
 
+
+class Span(Protocol):
+    """What follows one request from its head to its answer."""
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """Return the fields that name it in the log."""
+        ...
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Take the one event a request leaves behind."""
+        ...
+
+
+Trace = Callable[[Mapping[str, str]], AbstractContextManager[Span | None]]
+"""Opens the span of a request with these headers."""
+
+_UNTRACED: AbstractContextManager[None] = nullcontext()
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger(__name__)
 
@@ -36,6 +55,7 @@ def make_app(
     callers: Callers,
     tell: Tell | None = None,
     traffic: Traffic | None = None,
+    trace: Trace | None = None,
 ) -> web.Application:
     """Build the application; nothing is opened before it starts.
 
@@ -45,6 +65,7 @@ def make_app(
         callers: Who may ask.
         tell: Who hears of each request; None for nobody.
         traffic: Who counts the requests inside.
+        trace: Who follows each request; None for nobody.
     """
 
     async def service(app: web.Application) -> AsyncIterator[None]:
@@ -53,34 +74,28 @@ def make_app(
             yield
 
     app = web.Application(
-        client_max_size=MAX_BODY, middlewares=[_witness(tell or _tell_nobody, traffic or Traffic())]
+        client_max_size=MAX_BODY,
+        middlewares=[_witness(tell or _tell_nobody, traffic or Traffic(), trace or _follow_nothing)],
     )
     app.cleanup_ctx.append(service)
     app.router.add_routes(routes_of(faces, callers))
     return app
 
 
-def _witness(tell: Tell, traffic: Traffic) -> Any:
+def _witness(tell: Tell, traffic: Traffic, trace: Trace) -> Any:
     """Make the middleware that sees every request out: with an answer whatever happens, and one event."""
 
     @web.middleware
     async def witness(request: web.Request, handler: _Handler) -> web.StreamResponse:
         began = time.perf_counter()
-        notes: dict[str, Any] = {}
-        request[NOTES] = notes
-        with traffic:
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:
-                response = http_refusal(error)
-            except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
-                _log.exception("a fault of ours")
-                response = internal_error()
-        if traffic.closing:
-            response.force_close()
-        route = request.match_info.route.resource
-        tell(
-            {
+        with traffic, trace(request.headers) as span:
+            notes: dict[str, Any] = {} if span is None else dict(span.ids)
+            request[NOTES] = notes
+            response = await _answered(request, handler)
+            if traffic.closing:
+                response.force_close()
+            route = request.match_info.route.resource
+            event = {
                 "event": "request",
                 "method": request.method,
                 "route": "" if route is None else route.canonical,
@@ -88,10 +103,27 @@ def _witness(tell: Tell, traffic: Traffic) -> Any:
                 "seconds": round(time.perf_counter() - began, 6),
                 **notes,
             }
-        )
+            if span is not None:
+                span.tell(event)
+        tell(event)
         return response
 
     return witness
+
+
+async def _answered(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Return an answer whatever happens."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return http_refusal(error)
+    except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
+        _log.exception("a fault of ours")
+        return internal_error()
+
+
+def _follow_nothing(_headers: Mapping[str, str]) -> AbstractContextManager[None]:
+    return _UNTRACED
 
 
 def _tell_nobody(_event: dict[str, Any]) -> None:

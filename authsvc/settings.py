@@ -321,6 +321,23 @@ class Settings:
         5.0,
         "Seconds between turning not ready and closing on SIGTERM, so that balancers notice first.",
     )
+    traces_endpoint: str | None = _setting(
+        fields.Function(deserialize=_address),
+        None,
+        "Where to send traces, by OTLP over HTTP, such as `http://collector:4318/v1/traces`; empty: nowhere. Needs "
+        "the extra `otel`.",
+    )
+    traces_ratio: float = _setting(
+        _number(0, 1),
+        0.01,
+        "Share of the requests traced of those that bring no `traceparent`; one that does has decided already.",
+    )
+    sentry_dsn: Secret | None = _setting(
+        fields.Function(deserialize=_secret),
+        None,
+        "Address of a Sentry project to tell of faults of ours, by their type and place only; empty: none. Needs the "
+        "extra `sentry`.",
+    )
     log_level: str = _setting(
         fields.String(validate=validate.OneOf(["debug", "info", "warning", "error"])),
         "info",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from authsvc.ops.metrics import Metrics
+    from authsvc.ops.tracing import Tracing
     from authsvc.ports import EventSink
     from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
@@ -91,11 +92,12 @@ async def open_service(
     health: Health | None = None,
     events: EventSink | None = None,
     metrics: Metrics | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Service]:
     """Open what the settings name, and close it again.
 
     A database that is away does not keep the service from opening; ``health`` tells. The embedded directory is
-    brought up to date on the way. ``metrics`` shows what the backends count.
+    brought up to date on the way. ``metrics`` shows what the backends count, ``tracing`` how long they take.
 
     Raises:
         ValueError: A setting turns out to be unusable.
@@ -106,9 +108,9 @@ async def open_service(
         redis = _redis(settings, stack)
         local = LocalCache(CLOCK, known=settings.cache_size)
         directory = CachedDirectory(
-            origin,
+            origin if tracing is None else tracing.directory(origin),
             local=local,
-            shared=None if redis is None else Shared(cache=redis, sealer=_sealer(settings)),
+            shared=None if redis is None else _shared(settings, redis, tracing),
             clock=CLOCK,
             fresh_for=settings.fresh_for,
             max_stale=settings.max_stale,
@@ -169,8 +171,9 @@ def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None
     return cache
 
 
-def _sealer(settings: Settings) -> Sealer:
-    return Sealer([base64.b64decode(key.reveal()) for key in settings.cache_keys])
+def _shared(settings: Settings, redis: RedisSharedCache, tracing: Tracing | None) -> Shared:
+    sealer = Sealer([base64.b64decode(key.reveal()) for key in settings.cache_keys])
+    return Shared(cache=redis if tracing is None else tracing.shared_cache(redis), sealer=sealer)
 
 
 def _show(

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import ssl
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from authsvc.app import make_app
 from authsvc.cli.ext_authz import answered
+from authsvc.cli.extras import open_tracing, tell_of_faults
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.listener import AT_ONCE, BACKLOG, url
 from authsvc.events.metrics import MetricsEvents
@@ -101,20 +102,23 @@ async def started(
     metrics = Metrics(health=health, log=log)
     metrics.read("authsvc_caller_rejects_total", lambda: callers.rejects)
     tell = _teller(settings, log, metrics)
-    app = make_app(
-        partial(
-            open_service,
-            settings,
-            health=health,
-            events=MetricsEvents(metrics.decisions),
-            metrics=metrics,
-        ),
-        chosen_faces(settings),
-        callers=callers,
-        tell=tell,
-        traffic=traffic,
-    )
     async with AsyncExitStack() as stack:
+        tracing = await open_tracing(stack, settings)
+        app = make_app(
+            partial(
+                open_service,
+                settings,
+                health=health,
+                events=MetricsEvents(metrics.decisions),
+                metrics=metrics,
+                tracing=tracing,
+            ),
+            chosen_faces(settings),
+            callers=callers,
+            tell=tell,
+            traffic=traffic,
+            trace=None if tracing is None else tracing.request,
+        )
         await stack.enter_async_context(watch_loop(metrics.loop_lag))
         ops = await _listen(
             stack,
@@ -135,8 +139,9 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
     """Serve until a signal, then drain; as a worker, until the supervisor says so or is gone."""
     callers = read_callers(settings)
     health, traffic = Health(), Traffic()
-    with LineLog() as log:
+    with LineLog() as log, ExitStack() as stack:
         capture_standard_logging(log, settings.log_level)
+        tell_of_faults(stack, settings)
         async with started(
             settings, callers, health=health, log=log, traffic=traffic, inherited=inherited
         ) as sockets:

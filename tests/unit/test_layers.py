@@ -28,10 +28,12 @@ SPEAKS = {
     "google": {"faces"},  # protobuf
     "grpc": {"faces"},
     "marshmallow": {"faces", "settings"},
+    "opentelemetry": {"ops"},
     "orjson": {"cache", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
     "pymysql": {"directory"},
     "redis": {"cache"},
+    "sentry_sdk": {"ops"},
     "sqlalchemy": {"cli", "directory", "regions", "wiring"},
 }
 # The same for the parts of the standard library that make a room impure, or unsafe.
@@ -45,9 +47,14 @@ IMPURE: dict[str, set[str]] = {
 # Drivers that are named in a database address, not in an import.
 NAMED_BY_ADDRESS = {"aiosqlite"}
 # Extras that serve; the others build and check.
-EXTRAS = ("grpc",)
+EXTRAS = ("grpc", "otel", "sentry")
 # Distributions whose package has another name.
-PACKAGES = {"grpcio": "grpc", "protobuf": "google"}
+PACKAGES = {
+    "grpcio": "grpc",
+    "opentelemetry_exporter_otlp_proto_http": "opentelemetry",
+    "opentelemetry_sdk": "opentelemetry",
+    "protobuf": "google",
+}
 
 BACKENDS = {"cache", "directory", "events", "regions", "stream"}
 # Who names a backend: the composition root, and the commands that work on one backend without a service.
@@ -71,6 +78,7 @@ REVEALERS = {
     "faces/keystone/user_secrets.py",  # a caller with the grant asked
     "faces/native/lookup.py",  # a caller with the grant asked
     "faces/vault/routes.py",  # a store with the grant looked a key up
+    "ops/faults.py",  # the key in Sentry's address
     "service/explain.py",  # tries the usual causes
     "signing/cloudstack.py",
     "signing/s3v2.py",
@@ -162,7 +170,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_used():
 
 def test_extras_are_not_needed_to_serve():
     """Whatever is started without them must not meet them on the way."""
-    missing = "import sys; sys.modules |= {name: None for name in ('grpc', 'google.protobuf')}"
+    names = "'grpc', 'google.protobuf', 'opentelemetry', 'sentry_sdk'"
+    missing = f"import sys; sys.modules |= {{name: None for name in ({names})}}"
     done = subprocess.run(
         [sys.executable, "-c", f"{missing}; import authsvc.cli.main"],
         cwd=ROOT,
