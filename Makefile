@@ -57,7 +57,7 @@ lock-javascript: setup ## list the JavaScript clients of the tests anew, by vers
 	$(bin)/python -m tests.clients.javascript lock
 
 docs: setup ## build the documentation as a site, into .cache/site
-	$(bin)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(bin)/python -m mkdocs build --quiet
 
 check: lint types layers test ## all of these
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKERS = {"commands": commands, "interface": interface, "refusals": refusals}
+ELSEWHERE = {"CHANGELOG.md": "changelog.md", "helm/README.md": "chart.md"}
+"""Pages that stand elsewhere in the tree, and what they are called here."""
 MARK = re.compile(r"<!-- made from the code: ([a-z]+) -->")
 ENTRY = re.compile(r"^### `([A-Za-z0-9_]+)`$", re.MULTILINE)
 
@@ -44,9 +46,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the changelog, which stands beside the documentation."""
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    files.append(File.generated(config, "changelog.md", content=text))
+    """Add the pages that stand elsewhere in the tree."""
+    for place, name in ELSEWHERE.items():
+        text = (ROOT / place).read_text(encoding="utf-8").replace("](../docs/", "](")
+        files.append(File.generated(config, name, content=text))
     return files
 
 
@@ -55,7 +58,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     del config, files
     if page.file.src_uri == "troubleshooting.md":
         markdown = ENTRY.sub(lambda entry: f"{entry[0]}\n\n{said_by(entry[1])}", markdown)
-    markdown = markdown.replace("](../CHANGELOG.md", "](changelog.md")  # which is a page here
+    for place, name in ELSEWHERE.items():
+        markdown = markdown.replace(f"](../{place}", f"]({name}")
     return MARK.sub(lambda mark: MAKERS[mark[1]](), markdown)
 
 

@@ -39,11 +39,12 @@ def refusals() -> str:
 
 
 def said_by(code: str) -> str:
-    """Say in which dialects, with which status and for which errors a code is used."""
+    """Say in which dialects, with which status and for which errors a code is used; others below those speak alike."""
     found: dict[tuple[str, int], list[str]] = {}
     for dialect in DIALECTS:
-        for _, kind in tree():
-            said = dialect.say(kind())
+        for kind, said in dialect.table.items():
             if said.code == code:
                 found.setdefault((dialect.name, said.status), []).append(f"`{kind.__name__}`")
-    return "".join(f"*{name}, {status}:* {', '.join(kinds)}.\n" for (name, status), kinds in found.items())
+    return "\n".join(
+        f"*{name}, {status}:* {', '.join(kinds)}.<br>" for (name, status), kinds in found.items()
+    )
