@@ -26,7 +26,7 @@ MAKERS = {"commands": commands, "interface": interface, "refusals": refusals}
 ELSEWHERE = {"CHANGELOG.md": "changelog.md", "helm/README.md": "chart.md"}
 """Pages that stand elsewhere in the tree, and what they are called here."""
 MARK = re.compile(r"<!-- made from the code: ([a-z]+) -->")
-ENTRY = re.compile(r"^### `([A-Za-z0-9_]+)`$", re.MULTILINE)
+ENTRY = re.compile(r"^### `([^`]+)`$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

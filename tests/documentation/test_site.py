@@ -83,7 +83,7 @@ def test_a_page_that_fetches_would_be_seen(line):
 
 def entries():
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    return re.findall(r"^### `(\w+)`$", page, re.MULTILINE)
+    return re.findall(r"^### `([^`]+)`$", page, re.MULTILINE)
 
 
 def test_every_code_an_answer_can_hold_has_an_entry_and_nothing_else_has():

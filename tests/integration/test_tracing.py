@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.receiver import Receiver
 from tests.region import Region, ask, await_that, command, shapes, signed
 
 
-class Collector(HTTPServer):
-    """Takes spans by OTLP over HTTP, and keeps them as they came."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Delivery)
-        self.raw = b""
-        self.url = f"http://127.0.0.1:{self.server_port}/v1/traces"
-
-    def spans(self):
-        received = ExportTraceServiceRequest.FromString(self.raw)
-        return [
-            span
-            for resource in received.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-
-class Delivery(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        # Messages of this form one after the other are one message.
-        self.server.raw += gzip.decompress(body) if self.headers.get("Content-Encoding") else body
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+def spans(collector):
+    # Messages of this form one after the other are one message.
+    received = ExportTraceServiceRequest.FromString(b"".join(collector.bodies))
+    return [
+        span for resource in received.resource_spans for scope in resource.scope_spans for span in scope.spans
+    ]
 
 
 @pytest.fixture
 def collector():
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with Receiver() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def traced(mariadb, redis_server, folder, endpoint):
@@ -58,7 +29,7 @@ def traced(mariadb, redis_server, folder, endpoint):
 
 
 def test_spans_arrive_when_the_process_ends_and_give_nothing_away(mariadb, redis_server, tmp_path, collector):
-    with traced(mariadb, redis_server, tmp_path, collector.url) as region:
+    with traced(mariadb, redis_server, tmp_path, f"http://{collector.place}/v1/traces") as region:
         region.authsvc.start().await_ready()
         question = signed(region.people["alice"])
         region.verify(question)
@@ -68,12 +39,12 @@ def test_spans_arrive_when_the_process_ends_and_give_nothing_away(mariadb, redis
         lines = [line for line in region.authsvc.lines() if line["event"] == "request"]
         canaries = region.canaries() | {"kan4ry", question["headers"][-1][1][-64:]}
 
-    names = {span.name for span in collector.spans()}
+    names = {span.name for span in spans(collector)}
     assert {"POST /v1/verify", "directory.find", "shared_cache.get"} <= names
-    assert {span.trace_id.hex() for span in collector.spans()} == {line["trace_id"] for line in lines}
+    assert {span.trace_id.hex() for span in spans(collector)} == {line["trace_id"] for line in lines}
     for canary in canaries:
         for shape in shapes(canary):
-            assert shape not in collector.raw
+            assert shape not in b"".join(collector.bodies)
 
 
 def test_a_collector_that_is_away_keeps_nobody_waiting(mariadb, redis_server, tmp_path):

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import logging
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from authsvc import __version__
 from authsvc.model import Secret
 from authsvc.ops.faults import telling_sentry, type_and_place
+from tests.receiver import Receiver
 
 CANARY = "kan4ry-s3cret"
 
 
-class Sentry(HTTPServer):
-    """Keeps every envelope."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Project)
-        self.envelopes: list[bytes] = []
-        self.dsn = Secret(f"http://publickey@127.0.0.1:{self.server_port}/1")
-
-
-class Project(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        encoding = self.headers.get("Content-Encoding")
-        assert encoding in (None, "gzip")
-        self.server.envelopes.append(gzip.decompress(body) if encoding else body)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def sentry():
-    with Sentry() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with Receiver() as server:
         yield server
-        server.shutdown()
-        thread.join()
+
+
+def telling(server):
+    return telling_sentry(Secret(f"http://publickey@{server.place}/1"))
 
 
 def fail(secret):
@@ -69,14 +45,14 @@ def fault():
 
 def events(sentry):
     found = []
-    for envelope in sentry.envelopes:
+    for envelope in sentry.bodies:
         lines = envelope.split(b"\n")
         found += [json.loads(line) for line in lines[2::2] if line]
     return found
 
 
 def test_the_type_and_the_place_are_told(sentry):
-    with telling_sentry(sentry.dsn):
+    with telling(sentry):
         fault()
 
     (event,) = events(sentry)
@@ -91,17 +67,17 @@ def test_the_type_and_the_place_are_told(sentry):
 
 def test_nothing_the_exception_says_is_told(sentry):
     logging.getLogger("authsvc.app").warning("before, %s", CANARY)  # no breadcrumb either
-    with telling_sentry(sentry.dsn):
+    with telling(sentry):
         fault()
 
-    told = b"\n".join(sentry.envelopes)
+    told = b"\n".join(sentry.bodies)
     assert b"ValueError" in told
     for shape in (CANARY.encode(), CANARY.encode().hex().encode(), base64.b64encode(CANARY.encode())[:-4]):
         assert shape not in told
 
 
 def test_an_event_holds_what_is_listed_and_nothing_else(sentry):
-    with telling_sentry(sentry.dsn):
+    with telling(sentry):
         fault()
 
     (event,) = events(sentry)
@@ -129,16 +105,16 @@ def test_what_a_later_library_adds_stays_behind():
 
 
 def test_errors_without_an_exception_are_for_the_log_alone(sentry):
-    with telling_sentry(sentry.dsn):
+    with telling(sentry):
         logging.getLogger("authsvc").error("the database did not answer")
-    assert sentry.envelopes == []
+    assert sentry.bodies == []
 
 
 def test_afterwards_nobody_is_told(sentry):
-    with telling_sentry(sentry.dsn):
+    with telling(sentry):
         pass
     fault()
-    assert sentry.envelopes == []
+    assert sentry.bodies == []
 
 
 @pytest.mark.parametrize("dsn", ["nonsense", f"http://{CANARY}", "ftp://key@host/1"])
