@@ -51,7 +51,7 @@ locked := pip compile --quiet --universal --python-version 3.11 --generate-hashe
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 # Everything that a test looks at; without the extras in requirements.txt, which is what runs.
-tested := --extra dev --extra docs --extra otel --extra sentry
+tested := --extra dev --extra docs
 
 lock-javascript: setup ## list the JavaScript clients of the tests anew, by version and hash, from tests/clients/js/package.json
 	$(bin)/python -m tests.clients.javascript lock

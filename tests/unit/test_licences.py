@@ -36,6 +36,8 @@ IN_OTHER_WORDS = {
 ASKS_FOR_SOMETHING = {
     # Mozilla's is about the files it covers: who changes those passes the change on. We install it as it is.
     "orjson": "MPL-2.0 AND (Apache-2.0 OR MIT)",
+    # The same; it is Mozilla's list of certificates, which deliveries to collectors are checked by.
+    "certifi": "MPL-2.0",
 }
 
 

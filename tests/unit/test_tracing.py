@@ -14,7 +14,7 @@ from authsvc.errors import DirectoryUnavailable, SharedCacheUnavailable
 from authsvc.model import AccessKey
 from authsvc.ops.tracing import Tracing
 from tests.people import StoppedClock
-from tests.standins import AUTHORIZED, CALLERS, FACES, World, cloudstack_query, s3_question
+from tests.standins import AUTHORIZED, CALLERS, KEYSTONE, World, cloudstack_query, faces, s3_question
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -39,10 +39,10 @@ class TracedWorld(World):
         super().__init__()
         self.tracing = tracing
 
-    def app(self, callers=CALLERS):
-        return make_app(
-            self.opened, FACES, callers=callers, tell=self.events.append, trace=self.tracing.request
-        )
+    def app(self, callers=CALLERS, rules=KEYSTONE):
+        spoken = faces(keystone_rules=rules)
+        tell, trace = self.events.append, self.tracing.request
+        return make_app(self.opened, spoken, callers=callers, tell=tell, trace=trace)
 
     @property
     def service(self):
