@@ -63,7 +63,8 @@ class SignedForm:
 def marks(request: SignedRequest, names: Collection[str]) -> bool:
     """Say whether the request is an upload form with a field of one of these names.
 
-    A form that cannot be read has a policy at least, and no other signature beside it, or it is none of ours.
+    One that cannot be read counts if it names such a field somewhere and is not signed in a header: then what is
+    wrong with it is told, in place of that nobody signed it.
     """
     if not is_form(request):
         return False
