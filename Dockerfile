@@ -37,7 +37,7 @@ ENV PATH=/app/bin:$PATH \
     AUTHSVC_HOST=0.0.0.0
 WORKDIR /app
 USER 10001:10001
-EXPOSE 8180 8181
+EXPOSE 8180 8181 8182
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 CMD ["authsvc", "health"]
 ENTRYPOINT ["authsvc"]
