@@ -21,7 +21,11 @@
     │   ├── UnknownPayloadHash         a payload token nobody defined
     │   ├── UnsignedHeaders            headers that must be signed and are not
     │   ├── UnknownString              a presented string that no scheme signs
-    │   └── DuplicateParameter         a signature-relevant parameter or header given twice
+    │   ├── DuplicateParameter         a signature-relevant parameter or header given twice
+    │   ├── MalformedEnvelope          a SOAP message of another shape than the one that is accepted (detail: rule)
+    │   ├── NotSigned                  a SOAP message without a signature over both Body and Timestamp
+    │   ├── UnsupportedToken           its key is shown in a form, or is of a kind, not accepted here
+    │   └── UnsupportedAlgorithm       it is signed or hashed by an algorithm not accepted here
     ├── Denied                         understood, and the answer is no
     │   ├── CallerUnauthorized         the caller (not the user) is unknown
     │   ├── CallerForbidden            the caller lacks the grant
@@ -47,12 +51,19 @@
     │   │   ├── QueryScopeMismatch     the same, where the scope stands in the query
     │   │   └── FormScopeMismatch      the same, where it stands in an upload form
     │   ├── InvalidToken               a session token that is not ours
+    │   ├── Replayed                   the very message was accepted before
+    │   ├── UnknownCertificate         nobody registered it, or it was revoked
+    │   ├── CertificateProblem         out of its dates, or its key is too short (detail: reason)
+    │   ├── CertificateTaken           it is registered to another user, or was revoked
+    │   ├── UnknownUser                no live user has this id
     │   └── AccountProblem             the user, account, domain or key is switched off (detail: reason)
     └── Unavailable                    could not find out: neither yes nor no
         ├── DirectoryUnavailable       the database did not answer in time
         ├── DirectoryUnready           its schema or its encryption is not understood
         ├── SecretUnreadable           the stored secret does not decrypt
         ├── SecretNotHeld              only the public key is held here, and a secret is needed
+        ├── CertificatesUnavailable    the database of the certificates did not answer, or there is none
+        ├── ReplaysUnavailable         it could not be found out whether a message came before
         ├── SharedCacheUnavailable     Redis; never leaves the cache
         └── Overloaded                 shed before it was tried
 
@@ -191,6 +202,30 @@ class DuplicateParameter(Malformed):
     """A parameter or header that decides the signature is given twice."""
 
     default = "a parameter that decides the signature is given more than once"
+
+
+class MalformedEnvelope(Malformed):
+    """A SOAP message of another shape than the one that is accepted; ``detail["rule"]`` names the rule."""
+
+    default = "the SOAP message is not of the one shape that is accepted"
+
+
+class NotSigned(Malformed):
+    """A SOAP message whose signature does not cover both the Body and the Timestamp."""
+
+    default = "the SOAP message must be signed over its Body and its Timestamp"
+
+
+class UnsupportedToken(Malformed):
+    """The signing key is shown in a form, or is of a kind, that is not accepted."""
+
+    default = "the key must be shown as one BinarySecurityToken that holds an X.509 certificate"
+
+
+class UnsupportedAlgorithm(Malformed):
+    """The message is signed, hashed or canonicalised by an algorithm that is not accepted."""
+
+    default = "the algorithm is not accepted here"
 
 
 class Denied(AuthError):
@@ -339,6 +374,36 @@ class InvalidToken(Denied):
     default = "The provided token is malformed or otherwise invalid."
 
 
+class Replayed(Denied):
+    """The very message was accepted before."""
+
+    default = "the message was used before"
+
+
+class UnknownCertificate(Denied):
+    """Nobody registered the certificate, or it was revoked."""
+
+    default = "the certificate is not registered"
+
+
+class CertificateProblem(Denied):
+    """The certificate is out of its dates or its key too short; ``detail["reason"]`` says which."""
+
+    default = "the certificate cannot be used"
+
+
+class CertificateTaken(Denied):
+    """The certificate is registered to another user, or was revoked and stays so."""
+
+    default = "the certificate is registered to another user, or was revoked; make another"
+
+
+class UnknownUser(Denied):
+    """No live user has this id."""
+
+    default = "no user has this id"
+
+
 class AccountProblem(Denied):
     """The user, account, domain or key is switched off; ``detail["reason"]`` says which."""
 
@@ -373,6 +438,18 @@ class SecretNotHeld(Unavailable):
     """Only the public key is held here, and what was asked takes the secret key."""
 
     default = "only public keys are held here, and this takes a secret key; sign with AWS4-ECDSA-P256-SHA256"
+
+
+class CertificatesUnavailable(Unavailable):
+    """The database that holds the certificates did not answer in time, or none is configured."""
+
+    default = "the certificates could not be asked"
+
+
+class ReplaysUnavailable(Unavailable):
+    """It could not be found out whether the message was used before."""
+
+    default = "it could not be found out whether the message was used before"
 
 
 class SharedCacheUnavailable(Unavailable):

@@ -23,10 +23,11 @@ SPEAKS = {
     "apispec": {"faces"},
     "cachetools": {"cache"},
     "click": {"cli"},
-    # signing: elliptic curves; faces: what seals the tokens that Keystone issues
+    # signing: public keys, pure like its HMACs; faces: what seals the tokens that Keystone issues
     "cryptography": {"cache", "directory", "faces", "signing"},
     "google": {"faces"},  # protobuf
     "grpc": {"faces"},
+    "lxml": {"signing"},  # parses and canonicalises what it is handed, without network, DTD or entities
     "marshmallow": {"faces", "settings"},
     "opentelemetry": {"ops"},
     "orjson": {"cache", "faces", "ops"},
@@ -34,10 +35,11 @@ SPEAKS = {
     "pymysql": {"directory"},
     "redis": {"cache"},
     "sentry_sdk": {"ops"},
-    "sqlalchemy": {"cli", "directory", "regions", "wiring"},
+    "sqlalchemy": {"certificates", "cli", "directory", "regions", "wiring"},
 }
 # The same for the parts of the standard library that make a room impure, or unsafe.
 IMPURE: dict[str, set[str]] = {
+    "concurrent": {"service", "wiring"},  # the bulkhead's threads
     "pickle": set(),
     "random": set(),
     "socket": {"cli", "directory"},  # cli: the listener that workers share
@@ -56,9 +58,10 @@ PACKAGES = {
     "protobuf": "google",
 }
 
-BACKENDS = {"cache", "directory", "events", "regions", "stream"}
+BACKENDS = {"cache", "certificates", "directory", "events", "regions", "stream"}
 # Who names a backend: the composition root, and the commands that work on one backend without a service.
 CHOOSERS = {
+    "cli/certificates.py",
     "cli/check.py",
     "cli/demo.py",
     "cli/process.py",
