@@ -194,6 +194,42 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A user found by id, as the directory held it at ``freshness.as_of``; a fact, as a credential is.
+
+    ``principal.key`` is no key pair: it says whether the user may use the API by keys at all.
+    """
+
+    principal: Principal
+    freshness: Freshness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """An X.509 certificate that a user registered; known by the SHA-256 of its DER and by nothing it says.
+
+    Attributes:
+        sha256: Lower-case hex.
+        der: The certificate.
+        user_id: Whose it is: the user's uuid, the same in every region.
+        created: Unix seconds.
+        revoked: Unix seconds; None while it may be used. What is revoked stays so.
+        legacy_id: Under which name CloudStack's awsapi knew it, where it was taken over from there.
+    """
+
+    sha256: str
+    der: bytes
+    user_id: str
+    created: float
+    revoked: float | None = None
+    legacy_id: str | None = None
+
+    def holds(self, other: Certificate) -> bool:
+        """Say whether this one, which is kept, may stand for the other: the same user's, and not revoked since."""
+        return self.user_id == other.user_id and (self.revoked is None or other.revoked is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """A row of the region registry; ``id`` is CloudStack's small number, not a uuid."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from authsvc.model import AccessKey, Credential, Region
+    from authsvc.model import AccessKey, Certificate, Credential, Identity, Region
 
 
 class Clock(Protocol):
@@ -44,6 +44,67 @@ class Directory(Protocol):
 
         Raises:
             Unavailable: It could not, and why.
+        """
+        ...
+
+
+class Users(Protocol):
+    """The users by id, for whoever proves themselves by something else than an access key."""
+
+    async def find_user(self, user_id: str) -> Identity | None:
+        """Return the live user whose uuid is this one byte for byte, in whatever state; None if there is none.
+
+        Raises:
+            Unavailable: It could not be found out.
+        """
+        ...
+
+
+class Certificates(Protocol):
+    """Who registered which certificate, revoked ones included."""
+
+    async def find(self, sha256: str) -> Certificate | None:
+        """Return the certificate with this hash.
+
+        Raises:
+            CertificatesUnavailable: It could not be found out.
+        """
+        ...
+
+    async def list(self, user_id: str | None = None) -> Sequence[Certificate]:
+        """Return a user's certificates, or everybody's, oldest first.
+
+        Raises:
+            CertificatesUnavailable: They could not be found out.
+        """
+        ...
+
+    async def add(self, certificate: Certificate) -> Certificate:
+        """Keep the certificate; where the same user holds it already, leave it and return it as it is kept.
+
+        Raises:
+            CertificateTaken: Another user holds it, or it was revoked.
+            CertificatesUnavailable: It was not kept.
+        """
+        ...
+
+    async def revoke(self, sha256: str, *, at: float) -> bool:
+        """Revoke the certificate for good; False if there is none. ``at`` in Unix seconds.
+
+        Raises:
+            CertificatesUnavailable: It was not revoked.
+        """
+        ...
+
+
+class Replays(Protocol):
+    """Marks of the messages that were accepted, seen by every process of the region."""
+
+    async def mark(self, name: str, mark: bytes, *, ttl: float) -> bytes:
+        """Keep the mark for ttl seconds unless there is one under the name; return the one that is kept.
+
+        Raises:
+            ReplaysUnavailable: It could not be found out.
         """
         ...
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PREFIX = "AUTHSVC_"
 SCHEMES = ("cloudstack", "sigv4", "sigv4a", "sigv4-post", "s3v2", "s3v2-post", "sigv2")
-FACES = ("native", "cloudstack", "keystone", "forward_auth", "ext_authz", "scality", "vault", "minio")
+FACES = ("native", "cloudstack", "keystone", "ec2", "forward_auth", "ext_authz", "scality", "vault", "minio")
 SPOKEN = frozenset(FACES) - {"scality", "vault", "minio"}  # unless the operator says otherwise
 _KEY_BYTES = 32
 
@@ -147,6 +147,12 @@ class Settings:
         fields.Function(deserialize=_file),
         None,
         "Path of the management server's key file, which opens `ENC(…)` in that file.",
+    )
+    own_database_url: Secret | None = _setting(
+        fields.Function(deserialize=_secret),
+        None,
+        "A database of authsvc's own beside CloudStack's, for certificates: `mysql://…` or `sqlite:///path`; "
+        "empty: the embedded directory's own file, else none.",
     )
     redis_url: Secret | None = _setting(
         fields.Function(deserialize=_secret),
@@ -296,6 +302,37 @@ class Settings:
         (),
         "Keys that seal the tokens issued to stores that log in, base64 of 32 bytes, one a line; the first "
         "seals, all open. The same in every process of the region.",
+    )
+    soap_sha1: bool = _setting(
+        fields.Boolean(),
+        False,
+        "Accept SOAP messages signed with RSA-SHA1 and SHA-1 digests, which is all that EC2's own tools speak.",
+        shown="false",
+    )
+    soap_key_bits: int = _setting(
+        _whole(1024, 4096), 2048, "Length of the shortest RSA key accepted in a certificate."
+    )
+    soap_certificate_dates: bool = _setting(
+        fields.Boolean(),
+        True,
+        "Refuse certificates before and after their dates. AWS did not.",
+        shown="true",
+    )
+    soap_clock_skew: float = _setting(
+        _number(0, 900), 60.0, "Seconds by which the clock of whoever signs a SOAP message may be off."
+    )
+    soap_replays: str = _setting(
+        fields.String(validate=validate.OneOf(["refuse", "admit"])),
+        "refuse",
+        "What to do with a SOAP message while Redis cannot say whether it came before: `refuse` (503), or "
+        "`admit` it with `replay_checked: false`.",
+    )
+    soap_bound_proof: bool = _setting(
+        fields.Boolean(),
+        False,
+        "A certificate is registered only by a `RegisterCertificate` message that names the user; otherwise "
+        "any message signed by its key will do.",
+        shown="false",
     )
     stream: str = _setting(
         fields.String(validate=validate.OneOf(["off", "hotset", "binlog"])),

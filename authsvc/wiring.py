@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect
 
 from authsvc.cache.clients import open_redis
 from authsvc.cache.directory import CachedDirectory, Shared
 from authsvc.cache.local import LocalCache
+from authsvc.cache.replays import MemoryReplays, RedisReplays
 from authsvc.cache.seal import Sealer
 from authsvc.cache.shared import RedisSharedCache
+from authsvc.certificates.memory import NoCertificates
+from authsvc.certificates.sql import SQLCertificates
 from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.engine import open_engine
-from authsvc.directory.owned import OwnedDirectory
+from authsvc.directory.owned import MARKER, OwnedDirectory, migrate
 from authsvc.directory.properties import database_keys
 from authsvc.directory.sql import SQLDirectory, opened
 from authsvc.events.silent import SilentEvents
 from authsvc.ops.health import Health
 from authsvc.regions.sql import SQLRegions
+from authsvc.service.authenticate import Authenticate
+from authsvc.service.bulkhead import Bulkhead
+from authsvc.service.certificates import Register
 from authsvc.service.identify import Identify
 from authsvc.service.policy import Policy
 from authsvc.service.service import Service
+from authsvc.service.soap_policy import SoapPolicy
 from authsvc.service.verify import Verify
+from authsvc.signing import c14n
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2, SUB_RESOURCES
 from authsvc.signing.s3v2post import S3V2Post
@@ -39,7 +50,7 @@ if TYPE_CHECKING:
 
     from authsvc.ops.metrics import Metrics
     from authsvc.ops.tracing import Tracing
-    from authsvc.ports import EventSink
+    from authsvc.ports import Certificates, EventSink
     from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
     from authsvc.signing import Scheme
@@ -85,6 +96,18 @@ def policy(settings: Settings) -> Policy:
     )
 
 
+def soap_policy(settings: Settings) -> SoapPolicy:
+    """Turn settings into rules for SOAP."""
+    return SoapPolicy(
+        sha1=settings.soap_sha1,
+        least_bits=settings.soap_key_bits,
+        certificate_dates=settings.soap_certificate_dates,
+        clock_skew=settings.soap_clock_skew,
+        need_replay_check=settings.soap_replays == "refuse",
+        bound_proof=settings.soap_bound_proof,
+    )
+
+
 @asynccontextmanager
 async def open_service(
     settings: Settings,
@@ -121,6 +144,16 @@ async def open_service(
             _show(metrics, origin, directory, local, breakers)
         await stack.enter_async_context((health or Health()).watch(origin))
         events = events or SilentEvents()
+        certificates = await _certificates(settings, stack, engine)
+        authenticate = Authenticate(
+            certificates=certificates,
+            users=origin,
+            replays=MemoryReplays(CLOCK) if redis is None else RedisReplays(redis),
+            policy=soap_policy(settings),
+            clock=CLOCK,
+            events=events,
+            bulkhead=Bulkhead(stack.enter_context(ThreadPoolExecutor(1, "xml"))),
+        )
         yield Service(
             verify=Verify(
                 directory=directory,
@@ -130,6 +163,10 @@ async def open_service(
                 events=events,
             ),
             identify=Identify(directory=directory, clock=CLOCK, events=events),
+            authenticate=authenticate,
+            register=Register(
+                certificates=certificates, users=origin, authenticate=authenticate, clock=CLOCK
+            ),
             regions=SQLRegions(engine, clock=CLOCK),
             directory=directory,
             clock=CLOCK,
@@ -152,6 +189,51 @@ async def open_directory_engine(settings: Settings, *, writing: bool = False) ->
         yield engine
 
 
+@asynccontextmanager
+async def open_own_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """Open the database that AUTHSVC_OWN_DATABASE_URL names; an embedded one is brought up to date first.
+
+    Raises:
+        ValueError: There is none, or its URL cannot be used.
+    """
+    if settings.own_database_url is None:
+        raise ValueError("set AUTHSVC_OWN_DATABASE_URL: the certificates need a database of authsvc's own")
+    engine = open_engine(settings.own_database_url, writing=True)
+    async with opened(engine):
+        if engine.dialect.name == "sqlite":
+            await migrate_own(engine)
+        yield engine
+
+
+async def migrate_own(engine: AsyncEngine) -> None:
+    """Make the tables of authsvc's own that stand beside CloudStack's database, or bring them up to date.
+
+    Raises:
+        ValueError: The database holds CloudStack's tables.
+    """
+    async with engine.execution_options(writing=True).begin() as connection:
+        owned = await connection.run_sync(lambda sync: inspect(sync).has_table(MARKER))
+        await connection.run_sync(migrate, None if owned else "certificates")
+
+
+def keeps_certificates(settings: Settings) -> bool:
+    """Say whether there is anywhere to keep certificates."""
+    return settings.own_database_url is not None or settings.database_url.reveal().startswith("sqlite")
+
+
+@asynccontextmanager
+async def open_certificates(settings: Settings) -> AsyncIterator[SQLCertificates]:
+    """Open the certificates for a command.
+
+    Raises:
+        ValueError: There is nowhere to keep them.
+    """
+    embedded = settings.own_database_url is None and keeps_certificates(settings)
+    opening = open_directory_engine(settings, writing=True) if embedded else open_own_engine(settings)
+    async with opening as engine:
+        yield SQLCertificates(engine, clock=CLOCK)
+
+
 def cipher(settings: Settings) -> SecretCipher:
     """Make the cipher from the database keys given, or from CloudStack's own files.
 
@@ -161,6 +243,15 @@ def cipher(settings: Settings) -> SecretCipher:
     if settings.cloudstack_properties is None:
         return SecretCipher(settings.database_keys)
     return SecretCipher(database_keys(settings.cloudstack_properties, settings.cloudstack_key))
+
+
+async def _certificates(settings: Settings, stack: AsyncExitStack, directory: AsyncEngine) -> Certificates:
+    """Choose where certificates are kept: a database given, the embedded directory, or nowhere."""
+    c14n.check()
+    if settings.own_database_url is not None:
+        own = await stack.enter_async_context(open_own_engine(settings))
+        return SQLCertificates(own, clock=CLOCK)
+    return SQLCertificates(directory, clock=CLOCK) if directory.dialect.name == "sqlite" else NoCertificates()
 
 
 def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None:

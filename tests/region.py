@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 20.0
 DATABASE_KEY = "db secret & sym!"  # ASCII, as Jasypt wants it
-GRANTS = ("verify", "identify", "admin")
+GRANTS = ("verify", "identify", "admin", "regions")
 
 
 def encrypt_v1(text: str, key: str = DATABASE_KEY) -> str:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from authsvc.app import make_app
+from authsvc.cache.replays import MemoryReplays
+from authsvc.certificates.memory import MemoryCertificates
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import DirectoryUnavailable
 from authsvc.faces import keystone
@@ -36,9 +39,13 @@ from authsvc.model import (
     State,
     User,
 )
+from authsvc.service.authenticate import Authenticate
+from authsvc.service.bulkhead import Bulkhead
+from authsvc.service.certificates import Register
 from authsvc.service.identify import Identify
 from authsvc.service.policy import Policy
 from authsvc.service.service import Service
+from authsvc.service.soap_policy import SoapPolicy
 from authsvc.service.verify import Verify
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2
@@ -56,6 +63,8 @@ POOR_TOKEN = "asv_a-token-without-grants-worth-having"
 PASSWORD = "correct horse"
 CHEAP_HASH = PasswordHash.make(PASSWORD.encode(), n=2)
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+_THREADS = ThreadPoolExecutor(1)
 
 CALLERS = Callers(
     (
@@ -157,6 +166,9 @@ class World:
         self.directory = MemoryDirectory(SystemClock(), self.people)
         self.regions = RegionTable()
         self.decisions = Decisions()
+        self.certificates = MemoryCertificates()
+        self.replays = MemoryReplays(SystemClock())
+        self.soap = SoapPolicy()
         self.events = []
         self.forgotten = []
         rules = {
@@ -169,9 +181,19 @@ class World:
     def service(self):
         clock = SystemClock()
         seams = {"directory": self.directory, "clock": clock, "events": self.decisions}
+        people = {"certificates": self.certificates, "users": self.directory, "clock": clock}
+        authenticate = Authenticate(
+            replays=self.replays,
+            policy=self.soap,
+            events=self.decisions,
+            bulkhead=Bulkhead(_THREADS),
+            **people,
+        )
         return Service(
             verify=Verify(schemes=SCHEMES, policy=self.policy, **seams),
             identify=Identify(**seams),
+            authenticate=authenticate,
+            register=Register(authenticate=authenticate, **people),
             regions=self.regions,
             directory=self.directory,
             clock=clock,

@@ -40,6 +40,11 @@ class RedisSharedCache:
         """Keep the record for ttl seconds."""
         await self._within_deadline(self._client.set(name, record, px=max(1, int(ttl * 1000))))
 
+    async def keep_first(self, name: str, record: bytes, *, ttl: float) -> bytes:
+        """Keep the record for ttl seconds unless there is one, and return the one that is kept."""
+        kept: bytes = await self._within_deadline(self._first(name, record, ttl))
+        return kept
+
     async def close(self) -> None:
         """Close the connections, within a second."""
         try:
@@ -49,6 +54,12 @@ class RedisSharedCache:
                 await close_redis(self._client)
         except Exception:  # noqa: BLE001, S110 - it is going away either way
             pass
+
+    async def _first(self, name: str, record: bytes, ttl: float) -> bytes:
+        if await self._client.set(name, record, px=max(1, int(ttl * 1000)), nx=True):
+            return record
+        found = await self._client.getrange(name, 0, LONGEST - 1)
+        return found if isinstance(found, bytes) else b""
 
     async def _read_all(self, names: Sequence[str]) -> Sequence[bytes | None]:
         # Each by itself: a cluster keeps them in different places. There are several only while keys are rotated.

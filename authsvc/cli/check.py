@@ -17,7 +17,7 @@ from authsvc.cli.process import read_callers, tls_context
 from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import AuthError
 from authsvc.settings import SettingsError, read_settings
-from authsvc.wiring import CLOCK, cipher, open_directory_engine
+from authsvc.wiring import CLOCK, cipher, keeps_certificates, open_certificates, open_directory_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,6 +64,8 @@ async def _check(settings: Settings) -> list[Finding]:
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in _directory(settings):
         yield finding
+    async for finding in _own(settings):
+        yield finding
     async for finding in _redis(settings):
         yield finding
     try:
@@ -97,6 +99,23 @@ async def _directory(settings: Settings) -> AsyncIterator[Finding]:
             yield "fail", f"directory: {reason}"
     except ValueError as error:
         yield "fail", f"directory: {error}"
+
+
+async def _own(settings: Settings) -> AsyncIterator[Finding]:
+    if not keeps_certificates(settings):
+        yield "ok", "certificates: none, no AUTHSVC_OWN_DATABASE_URL"
+        return
+    try:
+        async with open_certificates(settings) as certificates:
+            count = len(await certificates.list())
+    except AuthError as error:
+        cause = error.__cause__
+        why = "" if cause is None else f" ({type(cause).__name__})"
+        yield "fail", f"certificates: {error.message}{why}; has `authsvc migrate` been run?"
+    except ValueError as error:
+        yield "fail", f"certificates: {error}"
+    else:
+        yield "ok", f"certificates: {count} kept"
 
 
 async def _redis(settings: Settings) -> AsyncIterator[Finding]:

@@ -11,6 +11,7 @@ import click
 
 from authsvc import signing
 from authsvc.cli.dump import read_dump
+from authsvc.cli.envelope import explain_envelope, is_envelope
 from authsvc.cli.failing import told_in_one_line
 from authsvc.errors import AuthError
 from authsvc.faces.documents import parse
@@ -19,10 +20,11 @@ from authsvc.model import AccessKey, Secret
 from authsvc.service.explain import Explanation, explain, first_difference
 from authsvc.service.policy import ANYTHING, Expectation, problem
 from authsvc.settings import Settings, read_settings
-from authsvc.wiring import open_service, policy, schemes
+from authsvc.signing import wssecurity
+from authsvc.wiring import open_certificates, open_service, policy, schemes, soap_policy
 
 if TYPE_CHECKING:
-    from authsvc.model import Verifier
+    from authsvc.model import Certificate, Verifier
     from authsvc.signing import SignedRequest
 
 
@@ -66,8 +68,8 @@ def explain_command(
 ) -> None:
     """Show how a request is read and signed, and if its signature does not match, why.
 
-    FILE is a verify request (the JSON of POST /v1/verify), a raw HTTP dump, or what curl -v printed; standard
-    input without one. Every intermediate is shown; the secret key and what it computes never are.
+    FILE is a verify request (the JSON of POST /v1/verify), a raw HTTP dump, what curl -v printed, or a SOAP
+    envelope; standard input without one. Every intermediate is shown; the secret key and what it computes never are.
 
     \b
     Example:
@@ -76,14 +78,18 @@ def explain_command(
     """
     with told_in_one_line():
         settings = read_settings()
-        request, expect = _read(file.read(), service, region)
+        now = time.time() if at is None else at.replace(tzinfo=UTC).timestamp()
+        text = file.read()
+        if is_envelope(text):
+            raise SystemExit(0 if _explain_envelope(text, settings, now, look_up=look_up) else 1)
+        request, expect = _read(text, service, region)
         verifier = _verifier(secret_file, look_up, request, settings)
         explanation = explain(
             request,
             schemes=schemes(settings),
             lenient=schemes(settings, lenient=True),
             policy=policy(settings),
-            now=time.time() if at is None else at.replace(tzinfo=UTC).timestamp(),
+            now=now,
             verifier=verifier,
             expect=expect,
         )
@@ -93,6 +99,23 @@ def explain_command(
         _compare("canonical request", claim.canonical_request, their_canonical)
         _compare("string to sign", claim.strings_to_sign[0], their_string)
     raise SystemExit(0 if explanation.matches is not False and explanation.refusal is None else 1)
+
+
+def _explain_envelope(text: str, settings: Settings, now: float, *, look_up: bool) -> bool:
+    kept: Certificate | bool | None = False
+    if look_up:
+        try:
+            sha256 = wssecurity.read(text.encode("utf-8", "surrogateescape")).sha256
+        except AuthError:
+            pass  # what is wrong with it is told in its place
+        else:
+            kept = asyncio.run(_certificate(sha256, settings))
+    return explain_envelope(text, policy=soap_policy(settings), now=now, registered=kept)
+
+
+async def _certificate(sha256: str, settings: Settings) -> Certificate | None:
+    async with open_certificates(settings) as certificates:
+        return await certificates.find(sha256)
 
 
 def _read(text: str, service: str | None, region: str | None) -> tuple[SignedRequest, Expectation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from authsvc import __version__
+from authsvc.cli.certificates import certificates
 from authsvc.cli.check import check
 from authsvc.cli.demo import demo
 from authsvc.cli.explain import explain_command
@@ -39,6 +40,7 @@ for command in (
     explain_command,
     tokens,
     users,
+    certificates,
     regions,
     forget,
     migrate,

@@ -12,10 +12,12 @@ from authsvc.cli.failing import told_in_one_line
 from authsvc.directory.owned import OwnedDirectory
 from authsvc.model import Secret, State
 from authsvc.settings import read_settings
-from authsvc.wiring import cipher, open_directory_engine
+from authsvc.wiring import cipher, migrate_own, open_directory_engine, open_own_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from authsvc.settings import Settings
 
 
 @click.group()
@@ -122,11 +124,24 @@ def remove(user: str) -> None:
 def migrate() -> None:
     """Make the tables authsvc owns, or bring them up to date; CloudStack's are never touched.
 
+    With AUTHSVC_OWN_DATABASE_URL that database is meant, and the directory is left alone.
+
     \b
     Example:
       AUTHSVC_DATABASE_URL=mysql://authsvc:…@db/authsvc authsvc migrate
+      AUTHSVC_OWN_DATABASE_URL=mysql://authsvc:…@db/authsvc authsvc migrate
     """
-    _run(lambda directory: directory.migrate())
+
+    async def own(settings: Settings) -> None:
+        async with open_own_engine(settings) as engine:
+            await migrate_own(engine)
+
+    with told_in_one_line():
+        settings = read_settings()
+        if settings.own_database_url is None:
+            _run(lambda directory: directory.migrate())
+        else:
+            asyncio.run(own(settings))
     click.echo("the tables are up to date")
 
 

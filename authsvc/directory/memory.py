@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from authsvc.errors import DirectoryUnavailable
-from authsvc.model import Freshness
+from authsvc.model import Freshness, Identity, KeyPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +43,18 @@ class MemoryDirectory:
         return dataclasses.replace(
             credential, freshness=Freshness(as_of=self._clock.now(), source="database")
         )
+
+    async def find_user(self, user_id: str) -> Identity | None:
+        """Return the user of any credential, read now."""
+        await self.ping()
+        for credential in self._credentials.values():
+            principal = credential.principal
+            if principal.user.id == user_id:
+                return Identity(
+                    principal=dataclasses.replace(principal, key=KeyPair(allowed=principal.key.allowed)),
+                    freshness=Freshness(as_of=self._clock.now(), source="database"),
+                )
+        return None
 
     async def ping(self) -> None:
         """Return unless it is down."""

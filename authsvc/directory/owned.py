@@ -64,8 +64,8 @@ class Listed:
     access_keys: tuple[str, ...]
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the tables up to date.
+def migrate(connection: Connection, branch: str | None = None) -> None:
+    """Bring the tables up to date: all of them, or those of one branch.
 
     Raises:
         ValueError: The database holds CloudStack's tables.
@@ -73,7 +73,7 @@ def migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_scripts()))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, f"{branch}@head" if branch else "heads")
 
 
 class OwnedDirectory:

@@ -12,6 +12,7 @@ from authsvc.model import (
     Credential,
     Domain,
     Freshness,
+    Identity,
     KeyPair,
     Principal,
     Role,
@@ -59,6 +60,20 @@ def credential(
         freshness=Freshness(as_of=as_of, source="database"),
         ambiguous=_moved(row) or not all(_same(row, other, cipher) for other in twins),
     )
+
+
+def identity(rows: Sequence[Row], *, user_id: str, as_of: float) -> Identity | None:
+    """Make the user with this uuid, compared byte for byte; None if there is none.
+
+    Raises:
+        DirectoryUnavailable: Two users share the uuid, so it names nobody.
+    """
+    exact = [row for row in rows if row["user_uuid"] == user_id]
+    if len(exact) > 1:
+        raise DirectoryUnavailable("two users have one uuid")
+    if not exact:
+        return None
+    return Identity(principal=_principal(exact[0]), freshness=Freshness(as_of=as_of, source="database"))
 
 
 def _same(row: Row, other: Row, cipher: SecretCipher) -> bool:

@@ -61,6 +61,11 @@ def key_pair_query(shape: Shape) -> Select[Any]:
     return query.where(API_KEYPAIR.c.api_key == bindparam("access_key"))
 
 
+def user_query(shape: Shape) -> Select[Any]:
+    """Select the user with the uuid :user_id, live in a live account in a live domain."""
+    return _joined(shape, [null().label("pair_uuid")]).where(USER.c.uuid == bindparam("user_id"))
+
+
 def secrets_queries(shape: Shape) -> list[Select[Any]]:
     """Select the newest stored secrets of each place that keeps them, to try the cipher on."""
     places = ((API_KEYPAIR, shape.key_pairs), (USER, shape.user_keys))

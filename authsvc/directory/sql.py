@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DBAPIError
 
-from authsvc.directory.rows import credential
-from authsvc.directory.select import MOST_TWINS, key_pair_query, secrets_queries, user_key_query
+from authsvc.directory.rows import credential, identity
+from authsvc.directory.select import (
+    MOST_TWINS,
+    key_pair_query,
+    secrets_queries,
+    user_key_query,
+    user_query,
+)
 from authsvc.directory.shape import Shape, probe
 from authsvc.errors import AuthError, DirectoryUnavailable, DirectoryUnready
 from authsvc.service.breaker import Breaker
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from authsvc.directory.cipher import SecretCipher
-    from authsvc.model import AccessKey, Credential
+    from authsvc.model import AccessKey, Credential, Identity
     from authsvc.ports import Clock
 
 DEADLINE = 1.0
@@ -37,6 +43,8 @@ LOOK_AGAIN_AFTER = 1.0
 
 LONGEST_KEY = 255
 """Characters of the column; a longer access key is nobody's."""
+
+LONGEST_UUID = 40
 
 _LOST = {2006, 2013, 4031, 1927}
 _OTHER_SHAPE = {1054, 1142, 1143, 1146}
@@ -52,6 +60,7 @@ class Plan:
 
     shape: Shape
     queries: tuple[Select[Any], ...]
+    by_user: Select[Any]
     sampled: int
     unreadable: int
 
@@ -99,6 +108,24 @@ class SQLDirectory:
         if len(rows) > MOST_TWINS:
             raise DirectoryUnavailable("too many keys differ from this one in case alone")
         return credential(rows, access_key=access_key, cipher=self._cipher, as_of=as_of)
+
+    async def find_user(self, user_id: str) -> Identity | None:
+        """Return the user as the tables have it now.
+
+        Raises:
+            DirectoryUnavailable: No answer within the deadline.
+            DirectoryUnready: The schema is not one we understand.
+        """
+        if not 0 < len(user_id) <= LONGEST_UUID or not user_id.isascii():
+            return None
+
+        async def ask(connection: AsyncConnection) -> list[Any]:
+            plan = self._plan or await self._look(connection)
+            result = await connection.execute(plan.by_user, {"user_id": user_id})
+            return list(result.mappings().all())
+
+        as_of = self._clock.now()
+        return identity(await self._ask(ask), user_id=user_id, as_of=as_of)
 
     async def ping(self) -> None:
         """Return if the directory could answer now; looks at schema and encryption from time to time.
@@ -170,7 +197,13 @@ class SQLDirectory:
             queries.append(key_pair_query(shape))
         if shape.user_keys:
             queries.append(user_key_query(shape))
-        return Plan(shape=shape, queries=tuple(queries), sampled=len(stored), unreadable=unreadable)
+        return Plan(
+            shape=shape,
+            queries=tuple(queries),
+            by_user=user_query(shape),
+            sampled=len(stored),
+            unreadable=unreadable,
+        )
 
     async def _findings(self, connection: AsyncConnection) -> list[str]:
         plan = await self._look_closely(connection)

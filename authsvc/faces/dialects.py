@@ -238,6 +238,64 @@ GATED: Final[Mapping[str, Dialect]] = {
 }
 """What a gateway is told to say, by the style of the client's dialect."""
 
+EC2TOKENS: Final = Dialect(
+    name="ec2tokens",
+    table={**KEYSTONE.table, errors.UnknownAccessKey: Said(401, "signature_refused")},
+)
+"""The same where a gateway describes an EC2 request; there is no code of EC2's that wants an unknown key told apart."""
+
+SOAP: Final = Dialect(
+    name="soap",
+    table={
+        AuthError: Said(500, "InternalError"),
+        errors.Malformed: Said(400, "MalformedEnvelope"),
+        errors.NotSigned: Said(400, "NotSigned"),
+        errors.UnsupportedToken: Said(400, "UnsupportedToken"),
+        errors.UnsupportedAlgorithm: Said(400, "UnsupportedAlgorithm"),
+        errors.Denied: Said(401, "AuthFailure"),
+        errors.CallerUnauthorized: Said(401, "CallerUnauthorized"),
+        errors.CallerForbidden: Said(403, "CallerForbidden"),
+        errors.Expired: Said(401, "RequestExpired"),
+        errors.NotYetValid: Said(401, "RequestInFuture"),
+        errors.LifetimeTooLong: Said(401, "RequestInFuture"),
+        errors.Replayed: Said(401, "Replay"),
+        errors.Unavailable: Said(503, "ServiceUnavailable"),
+    },
+)
+"""What is said of a SOAP message: nobody but the log hears whether it was the key, the proof or the user."""
+
+QUERY: Final = Dialect(
+    name="query",
+    table={
+        **SOAP.table,
+        errors.Malformed: Said(400, "MalformedRequest"),
+        errors.SchemeRefused: Said(400, "UnsupportedAlgorithm"),
+        errors.TimeSkewed: Said(401, "RequestExpired"),
+    },
+)
+"""The same of an EC2 Query request."""
+
+CERTIFICATES: Final = Dialect(
+    name="certificates",
+    table={
+        **EC2.table,
+        **{
+            kind: said
+            for kind, said in SOAP.table.items()
+            if issubclass(kind, errors.Malformed) and kind is not errors.Malformed
+        },
+        errors.MalformedEnvelope: Said(400, "MalformedEnvelope"),
+        errors.Denied: Said(403, "AccessDenied"),
+        errors.CallerUnauthorized: Said(401, "CallerUnauthorized"),
+        errors.CallerForbidden: Said(403, "CallerForbidden"),
+        errors.CertificateProblem: Said(403, "CertificateProblem"),
+        errors.CertificateTaken: Said(409, "CertificateTaken"),
+        errors.UnknownCertificate: Said(404, "UnknownCertificate"),
+        errors.UnknownUser: Said(404, "UnknownUser"),
+    },
+)
+"""What is said to a user who registers a certificate: of their own signature what EC2 says, of the proof the cause."""
+
 DIALECTS: Final = (
     NATIVE,
     S3,
@@ -249,6 +307,10 @@ DIALECTS: Final = (
     VAULT,
     MINIO,
     *GATED.values(),
+    EC2TOKENS,
+    SOAP,
+    QUERY,
+    CERTIFICATES,
 )
 
 _BY_SCHEME: Final[Mapping[str, Dialect]] = {

@@ -13,7 +13,7 @@ from authsvc.errors import Unavailable
 from authsvc.service.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from authsvc.errors import AuthError
     from authsvc.faces.callers import Callers
@@ -114,9 +114,15 @@ def answer(document: Any, *, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type=JSON)
 
 
-def refusal(status: int, code: str, message: str, **fields: Any) -> web.Response:
-    """Send ``{"error": {"code", "message", …}}``; a 401 says how to do better, a 503 when to come back."""
-    response = answer({"error": printable({"code": code, "message": message, **fields})}, status=status)
+def refusal(
+    status: int, code: str, message: str, *, beside: Mapping[str, Any] | None = None, **fields: Any
+) -> web.Response:
+    """Send ``{"error": {"code", "message", …}}``; a 401 says how to do better, a 503 when to come back.
+
+    What is in ``beside`` goes beside ``error``.
+    """
+    said = {"error": {"code": code, "message": message, **fields}, **(beside or {})}
+    response = answer(printable(said), status=status)
     if status == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = 'Bearer realm="authsvc"'
     if status == web.HTTPServiceUnavailable.status_code:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from authsvc.faces import cloudstack, ext_authz, forward_auth, keystone, minio, native, scality, vault
+from authsvc.faces import cloudstack, ec2, ext_authz, forward_auth, keystone, minio, native, scality, vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ def faces(*, keystone_rules: keystone.Rules) -> tuple[Face, ...]:
         scality.FACE,
         vault.FACE,
         minio.FACE,
+        ec2.FACE,
     )
 
 

@@ -9,11 +9,16 @@ from authsvc.ports import Decision
 
 if TYPE_CHECKING:
     from authsvc.errors import AuthError
-    from authsvc.model import Credential
+    from authsvc.model import Credential, Identity
 
 
 def allowed(
-    use_case: str, credential: Credential, *, caller: str, seconds: float, scheme: str | None = None
+    use_case: str,
+    credential: Credential | Identity,
+    *,
+    caller: str,
+    seconds: float,
+    scheme: str | None = None,
 ) -> Decision:
     """Describe a yes."""
     return Decision(

@@ -30,16 +30,21 @@ from authsvc.signing.scope import holds_region
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from authsvc.model import Credential
+    from authsvc.model import Credential, Principal
     from authsvc.signing import Claim, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What the calling endpoint is: the service and region a credential scope has to name; None is any."""
+    """What the calling endpoint is: the service and region a credential scope has to name; None is any.
+
+    ``clock_skew`` is how many seconds a signing time may lie on either side of ours at this endpoint, where that
+    is less than the operator's own.
+    """
 
     service: str | None = None
     region: str | None = None
+    clock_skew: float | None = None
 
 
 ANYTHING = Expectation()
@@ -92,7 +97,7 @@ class Policy:
             raise SchemeRefused
         if claim.algorithm is not None and claim.algorithm not in self.algorithms.get(claim.scheme, ()):
             raise SchemeRefused(f"{claim.algorithm} is not accepted here")
-        self._check_time(claim, now)
+        self._check_time(claim, now, expect)
         self._check_scope(claim, expect)
         if claim.token is not None:
             raise InvalidToken
@@ -109,26 +114,26 @@ class Policy:
         if reason is not None:
             raise AccountProblem(reason=reason)
 
-    def _check_time(self, claim: Claim, now: float) -> None:
+    def _check_time(self, claim: Claim, now: float, expect: Expectation) -> None:
         if claim.signed_at is None and claim.expires_at is None:
             if claim.scheme not in self.timeless:
                 raise Timeless
             return
         if claim.expires_at is None:
-            self._check_skew(claim, now)
+            self._check_skew(claim, now, min(self.clock_skew, expect.clock_skew or self.clock_skew))
         else:
             self._check_expiry(claim, claim.expires_at, now)
 
-    def _check_skew(self, claim: Claim, now: float) -> None:
+    def _check_skew(self, claim: Claim, now: float, clock_skew: float) -> None:
         signed_at = claim.signed_at or 0.0
-        oldest = self.clock_skew
+        oldest = clock_skew
         if claim.presented and not self.presented_strict:
             oldest += self.presign_lifetime
-        if not -self.clock_skew <= now - signed_at <= oldest:
+        if not -clock_skew <= now - signed_at <= oldest:
             raise TimeSkewed(
                 request_time=timestamp(signed_at),
                 server_time=timestamp(now),
-                max_allowed_skew_milliseconds=int(self.clock_skew * 1000),
+                max_allowed_skew_milliseconds=int(clock_skew * 1000),
             )
 
     def _check_expiry(self, claim: Claim, expires_at: float, now: float) -> None:
@@ -163,10 +168,13 @@ def problem(credential: Credential, *, now: float) -> str | None:
     The order is CloudStack's (``ApiServer.verifyRequest``): states, then ``api_key_access``, then the key
     pair's dates (``ApiKeyPairVO.validateDate``: invalid from its end on, and up to its start).
     """
-    principal = credential.principal
+    return "ambiguous-access-key" if credential.ambiguous else standing(credential.principal, now=now)
+
+
+def standing(principal: Principal, *, now: float) -> str | None:
+    """Name what keeps the principal from being anybody here, None if nothing does."""
     key = principal.key
     checks = (
-        (credential.ambiguous, "ambiguous-access-key"),
         (principal.user.state is not State.ENABLED, f"user-{principal.user.state}"),
         (principal.account.state is not State.ENABLED, f"account-{principal.account.state}"),
         (not principal.domain.active, "domain-inactive"),

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from authsvc.model import AccessKey
     from authsvc.ports import Clock, Directory, Regions
+    from authsvc.service.authenticate import Authenticate
+    from authsvc.service.certificates import Register
     from authsvc.service.identify import Identify
     from authsvc.service.verify import Verify
 
@@ -28,6 +30,8 @@ class Service:
 
     verify: Verify
     identify: Identify
+    authenticate: Authenticate
+    register: Register
     regions: Regions
     directory: Directory
     clock: Clock

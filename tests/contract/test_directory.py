@@ -22,7 +22,7 @@ from authsvc.directory.memory import MemoryDirectory
 from authsvc.directory.owned import OwnedDirectory
 from authsvc.directory.sql import SQLDirectory, opened
 from authsvc.model import AccessKey, AccountType, Secret, State
-from authsvc.service.policy import problem
+from authsvc.service.policy import problem, standing
 from authsvc.wiring import SystemClock
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
 from tests.people import NOW, StoppedClock, alice
@@ -646,3 +646,74 @@ async def test_the_twin_that_is_down_could_not_tell():
 
 def test_versions_differ_where_they_should():
     assert len({dataclasses.astuple(version) for version in VERSIONS.values()}) == len(VERSIONS)
+
+
+# --- users by id -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[("memory", None), *SQL], ids=named)
+def users(request):
+    """Make the worlds whose directory knows users by id; a cache knows keys alone."""
+    kind, version = request.param
+    return TWINS[kind]() if kind in TWINS else request.getfixturevalue(f"{kind}_world")(version)
+
+
+async def found_by_key(directory):
+    return (await directory.find(AccessKey("AK"))).principal
+
+
+async def test_the_user_behind_a_key_is_found_by_id(users):
+    users.person("AK")
+    async with users.open() as directory:
+        principal = await found_by_key(directory)
+        identity = await directory.find_user(principal.user.id)
+    assert identity.principal.user == principal.user
+    assert identity.principal.account == principal.account
+    assert identity.principal.domain == principal.domain
+    assert identity.principal.key.id is None
+    assert identity.freshness.source == "database"
+    assert standing(identity.principal, now=NOW) is None
+
+
+async def test_an_id_nobody_has_is_none(users):
+    users.person("AK")
+    async with users.open() as directory:
+        taken = (await found_by_key(directory)).user.id
+        for user_id in ("", "x", taken.upper() + "x", taken + " ", taken[:-1], "ü", "x" * 41, "\0", "%"):
+            assert await directory.find_user(user_id) is None
+
+
+@everywhere
+async def test_the_id_is_compared_byte_for_byte(sql_world):
+    _, _, user, _ = sql_world.person("AK")
+    sql_world.database.update("user", user, uuid="abc-def")
+    async with sql_world.open() as directory:
+        assert await directory.find_user("abc-def") is not None
+        assert await directory.find_user("ABC-def") is None
+
+
+@pytest.mark.parametrize("who", ["user", "account"])
+async def test_states_are_told(users, who):
+    users.person("AK", **{who: {"state": State.LOCKED}})
+    async with users.open() as directory:
+        identity = await directory.find_user((await found_by_key(directory)).user.id)
+    assert standing(identity.principal, now=NOW) == f"{who}-locked"
+
+
+@everywhere
+@pytest.mark.parametrize("what", ["domain", "account", "user"])
+async def test_who_is_removed_is_nobody(sql_world, what):
+    numbers = dict(zip(("domain", "account", "user"), sql_world.person("AK"), strict=False))
+    async with sql_world.open() as directory:
+        user_id = (await found_by_key(directory)).user.id
+        sql_world.database.update(what, numbers[what], removed="2026-01-01 00:00:00")
+        assert await directory.find_user(user_id) is None
+
+
+@over(*SWITCHED)
+async def test_who_may_not_use_keys_may_not_use_certificates(sql_world):
+    _, _, user, _ = sql_world.person("AK")
+    sql_world.database.update("user", user, api_key_access=0)
+    async with sql_world.open() as directory:
+        identity = await directory.find_user((await found_by_key(directory)).user.id)
+    assert standing(identity.principal, now=NOW) == "api-key-access-disabled"

@@ -24,9 +24,9 @@ from authsvc.faces.cloudstack.commands import (
 )
 from authsvc.faces.cloudstack.envelopes import NOT_VERIFIED, envelope, failure
 from authsvc.faces.dialects import CLIENT_API
-from authsvc.faces.face import SERVICE, Face, headers_of, note, retry_after
+from authsvc.faces.face import SERVICE, Face, note, retry_after
+from authsvc.faces.received import signed_request
 from authsvc.model import AccountType
-from authsvc.signing import SignedRequest
 from authsvc.signing.cloudstack import parameters
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from authsvc.faces.callers import Callers
     from authsvc.model import Principal
     from authsvc.service.service import Service
+    from authsvc.signing import SignedRequest
 
 PATH: Final = "/client/api"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -67,7 +68,7 @@ async def client_api(request: web.Request) -> web.Response:
         body = await _form(request)
         given = _overheard(request, body)
         tone = _tone(given)
-        return await _obey(request, given, tone, _signed_request(request, body))
+        return await _obey(request, given, tone, signed_request(request, body))
     except web.HTTPException as error:
         response = failure(tone.name, error.status, error.reason, json=tone.json)
         if "Allow" in error.headers:
@@ -139,11 +140,6 @@ async def _form(request: web.Request) -> bytes | None:
         raise web.HTTPMethodNotAllowed(request.method, _METHODS)
     body = await read_body(request)
     return body if request.method == "POST" and request.content_type == _FORM else None
-
-
-def _signed_request(request: web.Request, body: bytes | None) -> SignedRequest:
-    headers = headers_of(request)
-    return SignedRequest(method=request.method, target=request.raw_path, headers=headers, body=body)
 
 
 def _overheard(request: web.Request, body: bytes | None) -> dict[str, str]:

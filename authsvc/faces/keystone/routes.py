@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from authsvc.faces.body import expect_later
-from authsvc.faces.dialects import KEYSTONE, KEYSTONE_SERVICE
+from authsvc.faces.dialects import EC2TOKENS, KEYSTONE, KEYSTONE_SERVICE
 from authsvc.faces.face import Face
 from authsvc.faces.keystone.discovery import version, versions
+from authsvc.faces.keystone.ec2tokens import ec2tokens
 from authsvc.faces.keystone.exchange import Exchange
 from authsvc.faces.keystone.logins import log_in, show_token
 from authsvc.faces.keystone.s3tokens import s3tokens, s3tokens_v2
@@ -49,6 +50,7 @@ def routes(rules: Rules, callers: Callers) -> Sequence[web.RouteDef]:
     return (
         route("POST", "/v3/s3tokens", s3tokens, grant="verify", dialect=KEYSTONE),
         route("POST", "/v2.0/s3tokens", s3tokens_v2, grant="verify", dialect=KEYSTONE),
+        route("POST", "/v3/ec2tokens", ec2tokens, grant="verify", dialect=EC2TOKENS),
         route("GET", SECRET, secret_of_user, grant="secret", dialect=KEYSTONE_SERVICE),
         web.post(TOKENS, spoken(partial(log_in, exchange), KEYSTONE_SERVICE), expect_handler=expect_later),
         route("GET", TOKENS, show_token, grant="verify", dialect=KEYSTONE_SERVICE),

@@ -202,6 +202,23 @@ class Identified(Schema):
     secret_key = fields.String(metadata={"description": "Only where it was wanted."})
 
 
+class KnownRegion(Schema):
+    """A row of the registry of regions."""
+
+    id = fields.Integer(required=True)
+    name = _text()
+    endpoint = _text()
+    gslb_enabled = fields.Boolean(required=True)
+    portable_ip_enabled = fields.Boolean(required=True)
+
+
+class KnownRegions(Schema):
+    """The regions, and which of them this is."""
+
+    regions = fields.List(fields.Nested(KnownRegion), required=True)
+    region_id = fields.Integer(required=True)
+
+
 class Fault(Schema):
     """What is wrong with the call itself."""
 

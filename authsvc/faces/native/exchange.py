@@ -31,23 +31,48 @@ def post(
 ) -> web.RouteDef:
     """Route a POST of JSON to ``respond``, once its caller is known and has the grant."""
 
+    async def read(request: web.Request, service: Service, caller: Caller) -> web.Response:
+        check_media_type(request)
+        return await respond(request, service, caller, parse(await read_body(request)))
+
+    return web.post(path, _handler(grant, read, callers), expect_handler=expect_later)
+
+
+def get(
+    path: str,
+    grant: Grant,
+    respond: Callable[[web.Request, Service, Caller], Awaitable[web.Response]],
+    callers: Callers,
+) -> web.RouteDef:
+    """Route a GET to ``respond``, once its caller is known and has the grant."""
+    return web.get(path, _handler(grant, respond, callers), expect_handler=expect_later)
+
+
+def _handler(
+    grant: Grant,
+    respond: Callable[[web.Request, Service, Caller], Awaitable[web.Response]],
+    callers: Callers,
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
             caller = callers.authenticate(request)
             note(request, caller=caller.name)
             require(caller, grant)
-            _check_media_type(request)
-            document = parse(await read_body(request))
-            return await respond(request, request.app[SERVICE], caller, document)
+            return await respond(request, request.app[SERVICE], caller)
         except AuthError as error:
             return _refusal(request, error)
         except web.HTTPException as error:
             return http_refusal(error)
 
-    return web.post(path, handle, expect_handler=expect_later)
+    return handle
 
 
-def _check_media_type(request: web.Request) -> None:
+def check_media_type(request: web.Request) -> None:
+    """Return if the body is sent as JSON, or as nothing in particular.
+
+    Raises:
+        HTTPUnsupportedMediaType: It is sent as something else.
+    """
     if request.headers.get("Content-Type") != JSON and request.content_type not in _MEDIA_TYPES:
         raise web.HTTPUnsupportedMediaType(reason=f"send the body as {JSON}")
 

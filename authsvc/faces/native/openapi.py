@@ -10,8 +10,9 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 import authsvc
+from authsvc.faces.ec2 import described as ec2
 from authsvc.faces.face import JSON
-from authsvc.faces.native.answer_schemas import BatchVerdict, Identified, Refusal, Verdict
+from authsvc.faces.native.answer_schemas import BatchVerdict, Identified, KnownRegions, Refusal, Verdict
 from authsvc.faces.native.docs import CONTENT_SECURITY_POLICY, page
 from authsvc.faces.native.schemas import BatchRequest, ForgetRequest, LookupRequest, VerifyRequest
 
@@ -31,17 +32,21 @@ _REFUSALS: Final = {
 }
 
 
+_WITHOUT_BODY: Final = {401, 403, 503}
+
+
 class _Operation(NamedTuple):
-    """One POST: what it takes, what it answers, and which refusals it has besides the usual ones."""
+    """One question: what it takes, what it answers, and which refusals it has besides the usual ones."""
 
     path: str
     name: str
     grant: str
     summary: str
-    takes: type[Schema]
+    takes: type[Schema] | None
     gives: type[Schema] | None
     described: str
     refusals: dict[int, str] = {}  # noqa: RUF012 - never changed
+    method: str = "post"
 
 
 _OPERATIONS: Final = (
@@ -74,6 +79,16 @@ _OPERATIONS: Final = (
         {404: "UnknownAccessKey: nobody holds the key"},
     ),
     _Operation(
+        "/v1/regions",
+        "regions",
+        "regions",
+        "Which regions are there?",
+        None,
+        KnownRegions,
+        "The regions by id, and which of them this is.",
+        method="get",
+    ),
+    _Operation(
         "/v1/forget",
         "forget",
         "admin",
@@ -103,7 +118,9 @@ def document() -> dict[str, Any]:
     for name, scheme in _SECURITY.items():
         spec.components.security_scheme(name, scheme)
     for operation in _OPERATIONS:
-        spec.path(operation.path, operations={"post": _post(operation)})
+        spec.path(operation.path, operations={operation.method: _described(operation)})
+    for path, operations in ec2.paths().items():
+        spec.path(path, operations=operations)
     for path, name, media_type in (("/openapi.json", "openapi", JSON), ("/docs", "docs", "text/html")):
         spec.path(path, operations={"get": _document(name, media_type)})
     return spec.to_dict()
@@ -144,13 +161,19 @@ def _name(schema: Any) -> str:
     return str(kind.__name__)
 
 
-def _post(operation: _Operation) -> dict[str, Any]:
-    refusals = dict(sorted((_REFUSALS | operation.refusals).items()))
+def _described(operation: _Operation) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    usual = _REFUSALS
+    if operation.takes is None:
+        usual = {status: what for status, what in _REFUSALS.items() if status in _WITHOUT_BODY}
+    else:
+        body = {"requestBody": {"required": True, "content": _content(operation.takes)}}
+    refusals = dict(sorted((usual | operation.refusals).items()))
     return {
         "operationId": operation.name,
         "summary": operation.summary,
         "description": f"Needs the grant `{operation.grant}`.",
-        "requestBody": {"required": True, "content": _content(operation.takes)},
+        **body,
         "responses": {
             **_success(operation),
             **{str(status): _refused(status, what) for status, what in refusals.items()},

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authsvc.faces.face import Face
-from authsvc.faces.native.exchange import post
+from authsvc.faces.native.exchange import get, post
 from authsvc.faces.native.forget import forget
 from authsvc.faces.native.lookup import lookup
 from authsvc.faces.native.openapi import routes as documents
+from authsvc.faces.native.regions import regions
 from authsvc.faces.native.verify import verify, verify_batch
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def routes(callers: Callers) -> Sequence[web.RouteDef]:
         post("/v1/verify", "verify", verify, callers),
         post("/v1/verify/batch", "verify", verify_batch, callers),
         post("/v1/users/lookup", "identify", lookup, callers),
+        get("/v1/regions", "regions", regions, callers),
         post("/v1/forget", "admin", forget, callers),
         *documents(),
     )

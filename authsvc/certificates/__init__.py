@@ -1,0 +1,1 @@
+"""Adapters of ports.Certificates: who registered which certificate."""
