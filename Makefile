@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop fuzz lint types layers format lock lock-javascript docs check setup-deploy image-check chart chart-check scale-check supply-check sbom
+.PHONY: help setup demo test test-java interop fuzz lint types layers format lock lock-javascript docs check setup-deploy image-check chart chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -21,6 +21,9 @@ interop: ## run unmodified object stores and gateways against a running authsvc;
 
 fuzz: setup ## ten million requests that nobody signed; CASES=… as many, AUTHSVC_FUZZ_SEED=… the same again
 	AUTHSVC_FUZZ_CASES=$(or $(CASES),10000000) ./tests/run tests/fuzz
+
+test-java: ## the tests that take Java: WSS4J signs SOAP messages
+	./tests/java/run $(ARGS)
 
 lint: setup ## check style and format
 	$(bin)/ruff check
