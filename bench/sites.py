@@ -32,10 +32,19 @@ ONE_KEY = {"AUTHSVC_CACHE_SIZE": "1"}
 
 @contextlib.contextmanager
 def authsvc(
-    mariadb: MariaDB, folder: Path, *, people: int, redis: Redis | None = None, **settings: str
+    mariadb: MariaDB,
+    folder: Path,
+    *,
+    people: int,
+    redis: Redis | None = None,
+    workers: int = 1,
+    **settings: str,
 ) -> Iterator[tuple[Region, Site]]:
     """Run the service over CloudStack's tables with so many people; what it has read stays fresh for a minute."""
-    with Region(mariadb, VERSION, folder, redis=redis, AUTHSVC_FRESH_FOR="60", **settings) as region:
+    settings = {"AUTHSVC_FRESH_FOR": "60", **settings}
+    with Region(mariadb, VERSION, folder, redis=redis, **settings) as region:
+        if workers > 1:
+            region.authsvc.words = ("serve", "--workers", str(workers))
         for number in range(people):
             region.add(f"user{number}")
         with (folder / "callers.toml").open("a") as callers:

@@ -1,6 +1,6 @@
 """One table: every way of asking, in every state of the cache, against a bare handler and Keystone in the same run.
 
-``bench/run [--rounds 5] [--requests 3000] [--only verify] [--plots docs/plots]``. Machines are noisy, so lanes take
+``bench/run [--rounds 5] [--requests 3000] [--only verify] [--plots docs/plots]``, for example. Machines are noisy, so lanes take
 turns round by round; the figure to trust is the server's CPU per request, and the ratio to the bare aiohttp handler
 that reads and answers the same bytes.
 """
@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 from bench.cases import CASES
 from bench.keystone import keystone
-from bench.load import Figures, Site, answer, closed
+from bench.load import Figures, Site, answer, closed, opened
+from bench.plots import draw
 from bench.sites import ONE_KEY, authsvc, bare
 from tests.servers import MariaDB, Redis, install_datadir
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 PEOPLE = 200
 """How many take turns where memory is not to answer."""
+
+RATE = 500
+"""Requests each second of the open loop."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,14 +73,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES])
     parser.add_argument("--without-keystone", action="store_true")
     parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--plots", type=Path, help="draw them into this folder, as SVG")
     options = parser.parse_args()
     cases = [case for case in CASES if not options.only or case.name in options.only]
     with tempfile.TemporaryDirectory(prefix="authsvc-bench-") as name, contextlib.ExitStack() as stack:
         lanes = list(_lanes(stack, Path(name), cases, with_keystone=not options.without_keystone))
         asyncio.run(_measure(lanes, options))
+        steady = [asyncio.run(_steady(lane)) for lane in lanes if lane.state == "memory, 2 workers"]
     print(report(lanes))
+    print()
+    print("\n".join(line for line in steady if line))
     if options.json:
         options.json.write_text(json.dumps(document(lanes), indent=1) + "\n")
+    if options.plots:
+        draw(document(lanes), options.plots)
 
 
 def _lanes(
@@ -91,6 +101,7 @@ def _lanes(
         "memory": authsvc(mariadb, folder / "memory", people=1),
         "Redis": authsvc(mariadb, folder / "redis", people=PEOPLE, redis=redis, **ONE_KEY),
         "database": authsvc(mariadb, folder / "database", people=PEOPLE, **ONE_KEY),
+        "memory, 2 workers": authsvc(mariadb, folder / "workers", people=1, workers=2),
     }
     opened = {state: stack.enter_context(service) for state, service in states.items()}
     asked: dict[str, bytes] = {}
@@ -139,7 +150,16 @@ def _yardsticks(
 
 def _share(case: Case, state: str) -> float:
     """Return which part of the requests a lane needs for a steady figure."""
-    return (1.0 if state == "memory" else 0.3) / (1 if case.verifications == 1 else 20)
+    return (1.0 if state.startswith("memory") else 0.3) / (1 if case.verifications == 1 else 20)
+
+
+async def _steady(lane: Lane) -> str:
+    """Send at a fixed rate whatever comes back, and say how long answers took from when their request was due."""
+    if lane.verifications > 1:
+        return ""
+    figures = await opened(lane.site, lane.requests, rate=RATE, seconds=20, connections=16)
+    p50, p99 = figures.percentile(0.5), figures.percentile(0.99)
+    return f"{lane.case} at {RATE} requests/s, open loop, 2 workers: p50 {p50:.2f} ms, p99 {p99:.2f} ms"
 
 
 async def _measure(lanes: Sequence[Lane], options: argparse.Namespace) -> None:

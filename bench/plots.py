@@ -1,0 +1,26 @@
+"""The figures as pictures, drawn by Matplotlib, which is installed below .cache where it is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".cache/bench/plots"
+REQUIREMENT = "matplotlib>=3.10,<4"
+PAINTER = Path(__file__).with_name("paint.py")
+
+
+def draw(document: dict[str, Any], folder: Path) -> None:
+    """Write ``cpu.svg``: server CPU per request of every lane, the bare handler's beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (VENV / "bin/python").exists():
+        print(f"bench: installing {REQUIREMENT} below .cache", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+        subprocess.run([VENV / "bin/pip", "install", "-qq", REQUIREMENT], check=True)
+    subprocess.run(
+        [VENV / "bin/python", PAINTER, folder / "cpu.svg"], input=json.dumps(document).encode(), check=True
+    )
