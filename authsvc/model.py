@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, ClassVar, Literal, NewType, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, NoReturn, TypeVar
 
 from authsvc.errors import SecretNotHeld
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Derived = TypeVar("Derived")
 
 AccessKey = NewType("AccessKey", str)
 """The public half of a key pair, compared byte for byte."""
@@ -17,14 +22,24 @@ class Secret:
 
     ``repr``, ``str``, ``format`` and f-strings give a mask; pickling, copying and JSON are refused;
     comparing is refused too, so that nobody compares secrets with ``==``. ``reveal()`` is the only way out,
-    and a test lists the modules allowed to call it.
+    and a test lists the modules allowed to call it. The key last derived from it is kept beside it, and goes
+    when it goes.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_derived", "_text")
 
     def __init__(self, text: str) -> None:
         """Wrap the text."""
         self._text = text
+        self._derived: tuple[tuple[str, ...], Any] | None = None
+
+    def derived(self, purpose: tuple[str, ...], derive: Callable[[], Derived]) -> Derived:
+        """Return the key that ``derive`` makes of this secret; made anew only for another purpose than the last."""
+        known = self._derived
+        if known is None or known[0] != purpose:
+            known = self._derived = (purpose, derive())
+        key: Derived = known[1]
+        return key
 
     def reveal(self) -> str:
         """Return the text itself."""

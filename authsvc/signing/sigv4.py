@@ -35,10 +35,15 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 def signing_key(secret: Secret, scope: Scope) -> bytes:
     """Derive the 32-byte key that signs for one day, region and service: an HMAC over each part of the scope."""
-    key = ("AWS4" + secret.reveal()).encode("utf-8", "surrogatepass")
-    for part in credential_scope(scope).split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    parts = credential_scope(scope)
+
+    def derive() -> bytes:
+        key = ("AWS4" + secret.reveal()).encode("utf-8", "surrogatepass")
+        for part in parts.split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        return key
+
+    return secret.derived((ALGORITHM, parts), derive)
 
 
 def signature(key: bytes, string_to_sign: str) -> str:

@@ -136,7 +136,10 @@ class SigV4A:
         Raises:
             SignatureMismatch: Anybody else did; the detail holds what was to be signed.
         """
-        _prove(claim, private_key(claim.access_key, secret).public_key())
+        key = secret.derived(
+            (ALGORITHM, claim.access_key), lambda: private_key(claim.access_key, secret).public_key()
+        )
+        _prove(claim, key)
 
     def prove_by_public_key(self, claim: Claim, key: PublicKey) -> None:
         """Return only if the holder of the key's private half made this signature.

@@ -61,3 +61,25 @@ def test_reveal_is_the_way_out_and_emptiness_can_be_asked():
     assert Secret(TEXT).reveal() == TEXT
     assert Secret(TEXT)
     assert not Secret("")
+
+
+def test_a_key_is_derived_once_for_each_purpose_and_goes_with_its_secret():
+    made = []
+
+    def derive():
+        made.append(len(made))
+        return made[-1]
+
+    secret = Secret(TEXT)
+    assert [secret.derived(("a", "1"), derive) for _ in range(3)] == [0, 0, 0]
+    assert secret.derived(("a", "2"), derive) == 1
+    assert secret.derived(("a", "1"), derive) == 2, "only the last is kept"
+    assert Secret(TEXT).derived(("a", "1"), derive) == 3, "another secret knows nothing of it"
+
+
+def test_what_was_derived_is_as_silent_as_the_secret():
+    secret = Secret(TEXT)
+    secret.derived(("a",), lambda: b"a derived key")
+    assert "derived key" not in f"{secret!r} {secret} {secret:>40}"
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
