@@ -138,7 +138,7 @@ class Verify:
         except SignatureMismatch:
             if found is None or now - found.freshness.as_of <= READ_AGAIN_AFTER:
                 raise
-            again = await self._directory.find(claim.access_key, max_age=READ_AGAIN_AFTER)
+            again = await self._find(claim.access_key, patience, max_age=READ_AGAIN_AFTER)
             credential = self._proven(claim, again)
         self.policy.check_state(credential, now=self._clock.now())
         if claim.objection is not None:
@@ -147,11 +147,13 @@ class Verify:
         signing.prove_chunks(self.schemes, claim, credential.verifier)
         return credential
 
-    async def _find(self, access_key: AccessKey, patience: float) -> Credential | None:
+    async def _find(
+        self, access_key: AccessKey, patience: float, *, max_age: float | None = None
+    ) -> Credential | None:
         until = self._clock.monotonic() + patience
         while True:
             try:
-                return await self._directory.find(access_key)
+                return await self._directory.find(access_key, max_age=max_age)
             except DirectoryUnavailable:
                 if self._clock.monotonic() >= until or self._patient >= MOST_PATIENT:
                     raise

@@ -213,3 +213,19 @@ async def test_patience_ends(patience, asked):
     with pytest.raises(errors.DirectoryUnavailable):
         await asking.string(**string_of_alice(), patience=patience)
     assert directory.asked == asked
+
+
+class Interrupted(Waking):
+    """A directory that remembers a record a minute old, and goes away for a while when asked for a younger one."""
+
+    async def find(self, access_key, *, max_age=None):
+        if max_age is None:
+            return alice(secret="another", as_of=self._clock.now() - 60)
+        return await super().find(access_key, max_age=max_age)
+
+
+async def test_patience_holds_for_the_second_look_at_a_secret_too():
+    clock = StoppedClock()
+    seams = {"schemes": (SigV4(),), "policy": Policy(schemes=frozenset({"sigv4"})), "events": HeardEvents()}
+    asking = Verify(directory=Interrupted(clock, 3), clock=clock, **seams)
+    assert (await asking.string(**string_of_alice(), patience=2.5)).credential.principal.user.name == "alice"
