@@ -28,6 +28,7 @@ SCHEMES = ("cloudstack", "sigv4", "sigv4a", "sigv4-post", "s3v2", "s3v2-post", "
 FACES = ("native", "cloudstack", "keystone", "ec2", "forward_auth", "ext_authz", "scality", "vault", "minio")
 SPOKEN = frozenset(FACES) - {"scality", "vault", "minio"}  # unless the operator says otherwise
 _KEY_BYTES = 32
+"""Of the keys that seal cached records or tokens, and of Ed25519's public ones."""
 
 
 class SettingsError(ValueError):
@@ -60,15 +61,21 @@ def _secret_lines(value: str) -> tuple[Secret, ...]:
 
 
 def _keys(value: str) -> tuple[Secret, ...]:
-    lines = value.split()
-    for number, line in enumerate(lines, 1):
+    _key_lines(value)
+    return tuple(Secret(line) for line in value.split())
+
+
+def _key_lines(value: str) -> tuple[bytes, ...]:
+    keys = []
+    for number, line in enumerate(value.split(), 1):
         try:
-            length = len(base64.b64decode(line, validate=True))
+            key = base64.b64decode(line, validate=True)
         except binascii.Error:
             raise ValidationError(f"line {number} is not base64") from None
-        if length != _KEY_BYTES:
-            raise ValidationError(f"line {number} holds {length} bytes, {_KEY_BYTES} are needed")
-    return tuple(Secret(line) for line in lines)
+        if len(key) != _KEY_BYTES:
+            raise ValidationError(f"line {number} holds {len(key)} bytes, {_KEY_BYTES} are needed")
+        keys.append(key)
+    return tuple(keys)
 
 
 def _file(value: str) -> Path | None:
@@ -81,6 +88,10 @@ def _address(value: str) -> str | None:
     if value and not re.fullmatch(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?", value):
         raise ValidationError("must be http:// or https:// and a host, without user, query or fragment")
     return value.rstrip("/") or None
+
+
+def _place(value: str) -> Path | None:
+    return Path(value) if value else None
 
 
 def _number(low: float, high: float) -> fields.Float:
@@ -153,6 +164,17 @@ class Settings:
         None,
         "A database of authsvc's own beside CloudStack's, for certificates: `mysql://…` or `sqlite:///path`; "
         "empty: the embedded directory's own file, else none.",
+    )
+    edge_keys: Path | None = _setting(
+        fields.Function(deserialize=_place),
+        None,
+        "Path of a file of public keys that another region exported (`authsvc edge-keys export`). With it this is "
+        "an edge region: no database, no secret, and `sigv4a` alone is verified.",
+    )
+    edge_signers: tuple[bytes, ...] = _setting(
+        fields.Function(deserialize=_key_lines),
+        (),
+        "Ed25519 public keys that may sign that file, base64 of 32 bytes, one a line.",
     )
     redis_url: Secret | None = _setting(
         fields.Function(deserialize=_secret),
@@ -428,11 +450,16 @@ def _contradictions(loaded: Mapping[str, Any]) -> Iterator[str]:
         ("tls_certificate", "tls_key"),
         ("tls_key", "tls_certificate"),
         ("tls_client_ca", "tls_certificate"),
+        ("edge_keys", "edge_signers"),
+        ("edge_signers", "edge_keys"),
     ):
         if need in given and other not in given:
             yield f"{_name(need)}: needs {_name(other)} too"
     if {"database_keys", "cloudstack_properties"} <= given:
         yield f"{_name('database_keys')}: given beside {_name('cloudstack_properties')}; give one of them"
+    for unused in ("database_url", "database_keys", "cloudstack_properties", "own_database_url", "redis_url"):
+        if {"edge_keys", unused} <= given:
+            yield f"{_name(unused)}: an edge region ({_name('edge_keys')}) has no use for it; leave it out"
     if loaded.get("stream", "off") != "off":
         yield f"{_name('stream')}: {loaded['stream']} is not in this version; use off"
 

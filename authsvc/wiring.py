@@ -6,6 +6,7 @@ import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect
@@ -19,22 +20,24 @@ from authsvc.cache.shared import RedisSharedCache
 from authsvc.certificates.memory import NoCertificates
 from authsvc.certificates.sql import SQLCertificates
 from authsvc.directory.cipher import SecretCipher
+from authsvc.directory.edge import EdgeDirectory
 from authsvc.directory.engine import open_engine
 from authsvc.directory.owned import MARKER, OwnedDirectory, migrate
 from authsvc.directory.properties import database_keys
 from authsvc.directory.sql import SQLDirectory, opened
 from authsvc.events.silent import SilentEvents
 from authsvc.ops.health import Health
+from authsvc.regions.absent import AbsentRegions
 from authsvc.regions.sql import SQLRegions
 from authsvc.service.authenticate import Authenticate
 from authsvc.service.bulkhead import Bulkhead
 from authsvc.service.certificates import Register
 from authsvc.service.identify import Identify
 from authsvc.service.policy import Policy
-from authsvc.service.service import Service
+from authsvc.service.service import Service, remembers_nothing
 from authsvc.service.soap_policy import SoapPolicy
 from authsvc.service.verify import Verify
-from authsvc.signing import c14n
+from authsvc.signing import ByPublicKey, c14n
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2, SUB_RESOURCES
 from authsvc.signing.s3v2post import S3V2Post
@@ -44,13 +47,15 @@ from authsvc.signing.sigv4a import SigV4A
 from authsvc.signing.sigv4post import SigV4Post
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from authsvc.model import AccessKey
     from authsvc.ops.metrics import Metrics
     from authsvc.ops.tracing import Tracing
-    from authsvc.ports import Certificates, EventSink
+    from authsvc.ports import Certificates, Directory, EventSink, Regions, Users
     from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
     from authsvc.signing import Scheme
@@ -79,10 +84,18 @@ def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
     )
 
 
+def accepted_schemes(settings: Settings) -> frozenset[str]:
+    """Name the schemes accepted; on an edge region those for which a public key is enough."""
+    if settings.edge_keys is None:
+        return settings.schemes
+    by_public_key = {scheme.name for scheme in schemes(settings) if isinstance(scheme, ByPublicKey)}
+    return settings.schemes & by_public_key
+
+
 def policy(settings: Settings) -> Policy:
     """Turn settings into rules."""
     return Policy(
-        schemes=settings.schemes,
+        schemes=accepted_schemes(settings),
         timeless=settings.timeless,
         algorithms={"cloudstack": settings.algorithms, "sigv2": settings.sigv2_algorithms},
         clock_skew=settings.clock_skew,
@@ -126,29 +139,19 @@ async def open_service(
         ValueError: A setting turns out to be unusable.
     """
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(open_directory_engine(settings))
-        origin = SQLDirectory(engine, cipher=cipher(settings), clock=CLOCK)
-        redis = _redis(settings, stack)
-        local = LocalCache(CLOCK, known=settings.cache_size)
-        directory = CachedDirectory(
-            origin if tracing is None else tracing.directory(origin),
-            local=local,
-            shared=None if redis is None else _shared(settings, redis, tracing),
-            clock=CLOCK,
-            fresh_for=settings.fresh_for,
-            max_stale=settings.max_stale,
-        )
-        stack.push_async_callback(directory.close)
-        if metrics is not None:
-            breakers = {"database": origin.breaker} | ({} if redis is None else {"redis": redis.breaker})
-            _show(metrics, origin, directory, local, breakers)
-        await stack.enter_async_context((health or Health()).watch(origin))
+        if settings.edge_keys is None:
+            source = await _database(settings, stack, metrics, tracing)
+        else:
+            edge = edge_directory(settings, settings.edge_keys)
+            source = _Source(origin=edge, directory=edge, users=edge, regions=AbsentRegions())
+        directory = source.directory
+        await stack.enter_async_context((health or Health()).watch(source.origin))
         events = events or SilentEvents()
-        certificates = await _certificates(settings, stack, engine)
+        certificates = await _certificates(settings, stack, source.engine)
         authenticate = Authenticate(
             certificates=certificates,
-            users=origin,
-            replays=MemoryReplays(CLOCK) if redis is None else RedisReplays(redis),
+            users=source.users,
+            replays=MemoryReplays(CLOCK) if source.redis is None else RedisReplays(source.redis),
             policy=soap_policy(settings),
             clock=CLOCK,
             events=events,
@@ -165,14 +168,62 @@ async def open_service(
             identify=Identify(directory=directory, clock=CLOCK, events=events),
             authenticate=authenticate,
             register=Register(
-                certificates=certificates, users=origin, authenticate=authenticate, clock=CLOCK
+                certificates=certificates, users=source.users, authenticate=authenticate, clock=CLOCK
             ),
-            regions=SQLRegions(engine, clock=CLOCK),
+            regions=source.regions,
             directory=directory,
             clock=CLOCK,
             region_id=settings.region_id,
-            forget=directory.forget,
+            forget=source.forget,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Where users are found: who really knows, who is asked, what belongs to it."""
+
+    origin: Directory
+    directory: Directory
+    users: Users
+    regions: Regions
+    engine: AsyncEngine | None = None
+    redis: RedisSharedCache | None = None
+    forget: Callable[[AccessKey], Awaitable[None]] = remembers_nothing
+
+
+async def _database(
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics | None, tracing: Tracing | None
+) -> _Source:
+    engine = await stack.enter_async_context(open_directory_engine(settings))
+    origin = SQLDirectory(engine, cipher=cipher(settings), clock=CLOCK)
+    redis = _redis(settings, stack)
+    local = LocalCache(CLOCK, known=settings.cache_size)
+    directory = CachedDirectory(
+        origin if tracing is None else tracing.directory(origin),
+        local=local,
+        shared=None if redis is None else _shared(settings, redis, tracing),
+        clock=CLOCK,
+        fresh_for=settings.fresh_for,
+        max_stale=settings.max_stale,
+    )
+    stack.push_async_callback(directory.close)
+    if metrics is not None:
+        breakers = {"database": origin.breaker} | ({} if redis is None else {"redis": redis.breaker})
+        _show(metrics, origin, directory, local, breakers)
+    return _Source(
+        origin=origin,
+        directory=directory,
+        users=origin,
+        regions=SQLRegions(engine, clock=CLOCK),
+        engine=engine,
+        redis=redis,
+        forget=directory.forget,
+    )
+
+
+def edge_directory(settings: Settings, path: Path) -> EdgeDirectory:
+    """Make the directory of an edge region. No cache in front: it is in memory, and is to end when the file does."""
+    return EdgeDirectory(path, signers=settings.edge_signers, clock=CLOCK)
 
 
 @asynccontextmanager
@@ -180,8 +231,10 @@ async def open_directory_engine(settings: Settings, *, writing: bool = False) ->
     """Open the database; the embedded one is made, or brought up to date, first.
 
     Raises:
-        ValueError: The URL cannot be used.
+        ValueError: The URL cannot be used, or this is an edge region.
     """
+    if settings.edge_keys is not None:
+        raise ValueError("this is an edge region (AUTHSVC_EDGE_KEYS): it has no database")
     engine = open_engine(settings.database_url, writing=writing)
     async with opened(engine):
         if engine.dialect.name == "sqlite":
@@ -245,13 +298,17 @@ def cipher(settings: Settings) -> SecretCipher:
     return SecretCipher(database_keys(settings.cloudstack_properties, settings.cloudstack_key))
 
 
-async def _certificates(settings: Settings, stack: AsyncExitStack, directory: AsyncEngine) -> Certificates:
+async def _certificates(
+    settings: Settings, stack: AsyncExitStack, directory: AsyncEngine | None
+) -> Certificates:
     """Choose where certificates are kept: a database given, the embedded directory, or nowhere."""
     c14n.check()
     if settings.own_database_url is not None:
         own = await stack.enter_async_context(open_own_engine(settings))
         return SQLCertificates(own, clock=CLOCK)
-    return SQLCertificates(directory, clock=CLOCK) if directory.dialect.name == "sqlite" else NoCertificates()
+    if directory is not None and directory.dialect.name == "sqlite":
+        return SQLCertificates(directory, clock=CLOCK)
+    return NoCertificates()
 
 
 def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None:

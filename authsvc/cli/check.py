@@ -17,10 +17,19 @@ from authsvc.cli.process import read_callers, tls_context
 from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import AuthError
 from authsvc.settings import SettingsError, read_settings
-from authsvc.wiring import CLOCK, cipher, keeps_certificates, open_certificates, open_directory_engine
+from authsvc.wiring import (
+    CLOCK,
+    accepted_schemes,
+    cipher,
+    edge_directory,
+    keeps_certificates,
+    open_certificates,
+    open_directory_engine,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from authsvc.settings import Settings
 
@@ -62,12 +71,11 @@ async def _check(settings: Settings) -> list[Finding]:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    async for finding in _directory(settings):
-        yield finding
-    async for finding in _own(settings):
-        yield finding
-    async for finding in _redis(settings):
-        yield finding
+    path = settings.edge_keys
+    database = (_directory(settings), _own(settings), _redis(settings))
+    for source in database if path is None else (_edge(settings, path),):
+        async for finding in source:
+            yield finding
     try:
         callers = read_callers(settings)
         tls_context(settings)
@@ -82,8 +90,9 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             yield "ok", f"callers: {', '.join(sorted(caller.name for caller in callers.all))}"
         else:
             yield "warn", "callers: none, so nobody may ask; see `authsvc tokens new --help`"
-    if settings.timeless:
-        names = ", ".join(sorted(settings.timeless))
+    timeless = settings.timeless & accepted_schemes(settings)
+    if timeless:
+        names = ", ".join(sorted(timeless))
         yield "warn", f"policy: {names} signatures may carry no time and can be replayed for ever"
 
 
@@ -116,6 +125,21 @@ async def _own(settings: Settings) -> AsyncIterator[Finding]:
         yield "fail", f"certificates: {error}"
     else:
         yield "ok", f"certificates: {count} kept"
+
+
+async def _edge(settings: Settings, path: Path) -> AsyncIterator[Finding]:
+    try:
+        for line in await edge_directory(settings, path).examine():
+            yield "ok", f"directory: {line}"
+    except AuthError as error:
+        for reason in error.detail.get("reasons", [error.message]):
+            yield "fail", f"directory: {reason}"
+    accepted = accepted_schemes(settings)
+    if not accepted:
+        yield "fail", "policy: an edge region verifies sigv4a alone, and AUTHSVC_SCHEMES leaves it out"
+    else:
+        refused = ", ".join(sorted(settings.schemes - accepted)) or "none"
+        yield "ok", f"policy: {', '.join(sorted(accepted))} can be verified here; refused: {refused}"
 
 
 async def _redis(settings: Settings) -> AsyncIterator[Finding]:

@@ -8,6 +8,7 @@ from authsvc import __version__
 from authsvc.cli.certificates import certificates
 from authsvc.cli.check import check
 from authsvc.cli.demo import demo
+from authsvc.cli.edge_keys import edge_keys
 from authsvc.cli.explain import explain_command
 from authsvc.cli.forget import forget
 from authsvc.cli.health import health
@@ -42,6 +43,7 @@ for command in (
     users,
     certificates,
     regions,
+    edge_keys,
     forget,
     migrate,
     settings,

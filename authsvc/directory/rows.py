@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from authsvc.errors import DirectoryUnavailable
+from authsvc.errors import DirectoryUnavailable, SecretUnreadable
 from authsvc.model import (
     Account,
     AccountType,
@@ -74,6 +75,29 @@ def identity(rows: Sequence[Row], *, user_id: str, as_of: float) -> Identity | N
     if not exact:
         return None
     return Identity(principal=_principal(exact[0]), freshness=Freshness(as_of=as_of, source="database"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """An access key that somebody holds; ``credential`` is None where the stored secret cannot be read."""
+
+    access_key: AccessKey
+    credential: Credential | None
+
+
+def holding(
+    rows: Sequence[Row], *, access_key: AccessKey, cipher: SecretCipher, as_of: float
+) -> Holding | None:
+    """Make of the rows what ``credential`` does; a secret that does not decrypt is told, not raised.
+
+    Raises:
+        DirectoryUnavailable: A date that bounds the key cannot be read.
+    """
+    try:
+        found = credential(rows, access_key=access_key, cipher=cipher, as_of=as_of)
+    except SecretUnreadable:
+        return Holding(access_key=access_key, credential=None)
+    return None if found is None else Holding(access_key=access_key, credential=found)
 
 
 def _same(row: Row, other: Row, cipher: SecretCipher) -> bool:

@@ -17,7 +17,7 @@ from authsvc.directory.tables import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy import BindParameter, ColumnElement, Table
     from sqlalchemy.sql.elements import ColumnClause
 
     from authsvc.directory.shape import Shape
@@ -31,16 +31,44 @@ _FOR_CHILDREN = "enable.domain.settings.for.child.domain"
 
 def user_key_query(shape: Shape) -> Select[Any]:
     """Select by ``user.api_key`` = :access_key, live users of live accounts in live domains only."""
+    return _user_keys(shape).where(USER.c.api_key == bindparam("access_key")).limit(MOST_TWINS + 1)
+
+
+def key_pair_query(shape: Shape) -> Select[Any]:
+    """Select by ``api_keypair.api_key`` = :access_key; removed pairs too, because a removed one is a revocation."""
+    return _key_pairs(shape).where(API_KEYPAIR.c.api_key == bindparam("access_key")).limit(MOST_TWINS + 1)
+
+
+def page_queries(shape: Shape) -> list[tuple[Select[Any], Select[Any]]]:
+    """Select, of each place that keeps keys, the next :most :after a number, and everything about :access_keys."""
+    among: BindParameter[Any] = bindparam("access_keys", expanding=True)
+    places = (
+        (API_KEYPAIR, shape.key_pairs, _key_pairs),
+        (USER, shape.user_keys, _user_keys),
+    )
+    return [
+        (
+            select(table.c.id, table.c.api_key)
+            .where(table.c.id > bindparam("after"), table.c.api_key.is_not(None), table.c.removed.is_(None))
+            .order_by(table.c.id)
+            .limit(bindparam("most")),
+            joined(shape).where(table.c.api_key.in_(among)),
+        )
+        for table, there, joined in places
+        if there
+    ]
+
+
+def _user_keys(shape: Shape) -> Select[Any]:
     pair: list[ColumnElement[Any]] = [
         USER.c.api_key.label("api_key"),
         USER.c.secret_key.label("secret_key"),
         null().label("pair_uuid"),
     ]
-    return _joined(shape, pair).where(USER.c.api_key == bindparam("access_key"))
+    return _joined(shape, pair)
 
 
-def key_pair_query(shape: Shape) -> Select[Any]:
-    """Select by ``api_keypair.api_key`` = :access_key; removed pairs too, because a removed one is a revocation."""
+def _key_pairs(shape: Shape) -> Select[Any]:
     permissions = shape.permissions
     restricted: ColumnElement[Any] = literal(1)
     if permissions is not None:
@@ -57,8 +85,7 @@ def key_pair_query(shape: Shape) -> Select[Any]:
         API_KEYPAIR.c.removed.label("pair_removed"),
         restricted.label("pair_restricted"),
     ]
-    query = _joined(shape, pair, API_KEYPAIR.c.user_id == USER.c.id)
-    return query.where(API_KEYPAIR.c.api_key == bindparam("access_key"))
+    return _joined(shape, pair, API_KEYPAIR.c.user_id == USER.c.id)
 
 
 def user_query(shape: Shape) -> Select[Any]:
@@ -95,7 +122,6 @@ def _joined(
         select(*columns)
         .select_from(source)
         .where(USER.c.removed.is_(None), ACCOUNT.c.removed.is_(None), DOMAIN.c.removed.is_(None))
-        .limit(MOST_TWINS + 1)
     )
 
 

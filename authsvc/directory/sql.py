@@ -6,21 +6,24 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DBAPIError
 
-from authsvc.directory.rows import credential, identity
+from authsvc.directory.rows import Holding, credential, holding, identity
 from authsvc.directory.select import (
     MOST_TWINS,
     key_pair_query,
+    page_queries,
     secrets_queries,
     user_key_query,
     user_query,
 )
 from authsvc.directory.shape import Shape, probe
 from authsvc.errors import AuthError, DirectoryUnavailable, DirectoryUnready
+from authsvc.model import AccessKey
 from authsvc.service.breaker import Breaker
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from authsvc.directory.cipher import SecretCipher
-    from authsvc.model import AccessKey, Credential, Identity
+    from authsvc.model import Credential, Identity
     from authsvc.ports import Clock
 
 DEADLINE = 1.0
@@ -46,6 +49,9 @@ LONGEST_KEY = 255
 
 LONGEST_UUID = 40
 
+MOST_PLACES = 2
+"""Tables in which keys are kept at most."""
+
 _LOST = {2006, 2013, 4031, 1927}
 _OTHER_SHAPE = {1054, 1142, 1143, 1146}
 """Unknown columns and tables, and those that may not be read any more."""
@@ -61,6 +67,7 @@ class Plan:
     shape: Shape
     queries: tuple[Select[Any], ...]
     by_user: Select[Any]
+    pages: tuple[tuple[Select[Any], Select[Any]], ...]
     sampled: int
     unreadable: int
 
@@ -141,6 +148,20 @@ class SQLDirectory:
         else:
             await self._ask(lambda connection: connection.scalar(select(1)))
 
+    async def everybody(self, *, most: int = 500) -> AsyncIterator[list[Holding]]:
+        """Yield what every access key opens, ``most`` at a time, each as ``find`` would have it at that moment.
+
+        Raises:
+            Unavailable: As ``find`` does; but a secret that does not decrypt is told in its place.
+        """
+        seen: set[AccessKey] = set()
+        for place in range(MOST_PLACES):
+            after: int | None = 0
+            while after is not None:
+                after, holdings = await self._ask(partial(self._page, place, after, most))
+                yield [holding for holding in holdings if holding.access_key not in seen]
+                seen.update(holding.access_key for holding in holdings)
+
     async def examine(self) -> list[str]:
         """Look closely and tell what was found, a line each, for a person.
 
@@ -161,6 +182,25 @@ class SQLDirectory:
             result = await connection.execute(query, {"access_key": access_key})
             rows += result.mappings().all()
         return rows
+
+    async def _page(
+        self, place: int, after: int, most: int, connection: AsyncConnection
+    ) -> tuple[int | None, list[Holding]]:
+        """Return the number to go on after, None after the last, and the holdings of one page."""
+        plan = self._plan or await self._look(connection)
+        if place >= len(plan.pages):
+            return None, []
+        found = (await connection.execute(plan.pages[place][0], {"after": after, "most": most})).all()
+        keys = list(dict.fromkeys(AccessKey(row.api_key) for row in found if row.api_key))
+        as_of = self._clock.now()
+        rows: dict[AccessKey, list[Any]] = {key: [] for key in keys}
+        for _, everything in plan.pages if keys else ():
+            result = await connection.execute(everything, {"access_keys": keys})
+            for row in result.mappings():
+                if row["api_key"] in rows:  # not one that the collation takes for the same
+                    rows[row["api_key"]].append(row)
+        holdings = [holding(rows[key], access_key=key, cipher=self._cipher, as_of=as_of) for key in keys]
+        return (found[-1].id if len(found) == most else None), [one for one in holdings if one is not None]
 
     async def _look(self, connection: AsyncConnection) -> Plan:
         """Look at schema and encryption, before the first answer too: ciphertexts taken for secrets prove nobody."""
@@ -201,6 +241,7 @@ class SQLDirectory:
             shape=shape,
             queries=tuple(queries),
             by_user=user_query(shape),
+            pages=tuple(page_queries(shape)),
             sampled=len(stored),
             unreadable=unreadable,
         )

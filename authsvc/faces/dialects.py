@@ -42,6 +42,7 @@ NATIVE: Final = Dialect(
         errors.UnknownAccessKey: Said(404, "UnknownAccessKey"),
         errors.AccountProblem: Said(403, "AccountProblem"),
         errors.Unavailable: Said(503, "ServiceUnavailable"),
+        errors.SecretNotHeld: Said(503, "SecretNotHeld"),
     },
 )
 """What authsvc says to its caller about the caller's own request."""

@@ -159,17 +159,25 @@ def _objection(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier | Non
 
 
 def _matches(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> bool:
+    return _mismatch(schemes, claim, verifier) is None
+
+
+def _mismatch(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> SignatureMismatch | None:
     try:
         signing.prove(schemes, claim, verifier)
-    except SignatureMismatch:
-        return False
-    return True
+    except SignatureMismatch as mismatch:
+        return mismatch
+    return None
 
 
 def _causes(
     request: SignedRequest, claim: Claim, schemes: Sequence[Scheme], verifier: Verifier
 ) -> Iterator[str]:
-    """Yield single causes; if there is none, pairs of them."""
+    """Yield single causes; if there is none, pairs of them. What is no signature at all needs no other."""
+    mismatch = _mismatch(schemes, claim, verifier)
+    if mismatch is not None and mismatch.message != SignatureMismatch.default:
+        yield mismatch.message
+        return
     found = False
     for told, candidate in _other_secrets(claim, verifier):
         if _matches(schemes, claim, Secret(candidate)):

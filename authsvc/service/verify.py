@@ -139,6 +139,8 @@ class Verify:
             if found is None or now - found.freshness.as_of <= READ_AGAIN_AFTER:
                 raise
             again = await self._find(claim.access_key, patience, max_age=READ_AGAIN_AFTER)
+            if again is found:
+                raise  # a directory that holds all it knows has nothing newer, and a proof is not for nothing
             credential = self._proven(claim, again)
         self.policy.check_state(credential, now=self._clock.now())
         if claim.objection is not None:

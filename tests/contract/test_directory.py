@@ -17,12 +17,17 @@ from authsvc.cache.local import LocalCache
 from authsvc.cache.seal import Sealer
 from authsvc.cache.shared import MemorySharedCache
 from authsvc.directory.cipher import SecretCipher
+from authsvc.directory.edge import EdgeDirectory
+from authsvc.directory.edge_file import EdgeFileWriter
+from authsvc.directory.edge_signer import new_signer, read_signer
 from authsvc.directory.engine import open_engine
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.directory.owned import OwnedDirectory
+from authsvc.directory.rows import Holding
 from authsvc.directory.sql import SQLDirectory, opened
 from authsvc.model import AccessKey, AccountType, Secret, State
 from authsvc.service.policy import problem, standing
+from authsvc.signing.sigv4a import public_key
 from authsvc.wiring import SystemClock
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
 from tests.people import NOW, StoppedClock, alice
@@ -43,6 +48,7 @@ class MemoryWorld:
     """The twin, changed as the tables would be."""
 
     version = None
+    holds_secrets = True
 
     def __init__(self):
         self.directory = MemoryDirectory(StoppedClock())
@@ -72,8 +78,37 @@ class CachedWorld(MemoryWorld):
             await cached.close()
 
 
+class EdgeWorld:
+    """A file of public keys, written anew when it is opened."""
+
+    version = None
+    holds_secrets = False
+
+    def __init__(self, path):
+        self.path = path
+        self.people = []
+        pem, self.public = new_signer()
+        self.signer = read_signer(pem)
+
+    def person(self, access_key="AK", secret="SK", *, user=None, account=None, domain=None, key=None):
+        self.people.append(
+            alice(access_key=access_key, secret=secret, user=user, account=account, domain=domain, key=key)
+        )
+
+    @asynccontextmanager
+    async def open(self):
+        with self.path.open("wb") as file:
+            writer = EdgeFileWriter(file, self.signer, region=1, exported_at=NOW, expires_at=NOW + 3600)
+            for person in self.people:
+                writer.add(Holding(access_key=person.access_key, credential=person))
+            writer.close()
+        yield EdgeDirectory(self.path, signers=[self.public], clock=StoppedClock())
+
+
 class SQLWorld:
     """Tables of one version."""
+
+    holds_secrets = True
 
     def __init__(self, version, execute, url, suffix=""):
         self.version = version
@@ -181,13 +216,18 @@ def over(*versions):
 everywhere = over(*VERSIONS)
 
 
-async def test_the_holder_of_a_key_is_found_with_the_secret(world):
+async def test_the_holder_of_a_key_is_found_with_what_proves_its_signatures(world):
     world.person("AK", "SK")
     async with world.open() as directory:
         found = await directory.find(AccessKey("AK"))
 
     assert found.access_key == "AK"
-    assert found.secret.reveal() == "SK"
+    if world.holds_secrets:
+        assert found.secret.reveal() == "SK"
+    else:
+        assert found.verifier == public_key(AccessKey("AK"), Secret("SK"))
+        with pytest.raises(errors.SecretNotHeld):
+            _ = found.secret
     assert found.principal.user.name == "alice"
     assert found.principal.account.name == "acme"
     assert found.principal.account.type is AccountType.NORMAL
@@ -335,6 +375,55 @@ async def test_a_role_is_read_where_there_are_roles(sql_world):
     async with sql_world.open() as directory:
         role = (await directory.find(AccessKey("AK"))).principal.account.role
     assert (None if role is None else role.name) == ("User" if sql_world.version.roles else None)
+
+
+async def everybody(directory):
+    """Return what everybody holds, by access key; a key is never told twice."""
+    told = [holding async for page in directory.everybody(most=3) for holding in page]
+    held = {holding.access_key: holding.credential for holding in told}
+    assert len(held) == len(told)
+    return held
+
+
+@everywhere
+async def test_everybody_is_told_of_as_one_by_one(sql_world):
+    for number in range(7):
+        sql_world.person(f"AK{number}", f"SK{number}")
+    _, _, gone, _ = sql_world.person("GONE")
+    sql_world.database.update("user", gone, removed="2026-01-01 00:00:00")
+    sql_world.person("OFF", user={"state": State.DISABLED})
+    sql_world.person("NOTHING", stored="")
+    sql_world.person("UNREADABLE", stored=SecretCipher([Secret("another key")]).encrypt(Secret("SK")))
+    async with sql_world.open() as directory:
+        held = await everybody(directory)
+        assert set(held) == {*(f"AK{number}" for number in range(7)), "OFF", "UNREADABLE"}
+        assert held.pop("UNREADABLE") is None
+        for access_key, credential in held.items():
+            found = await directory.find(access_key)
+            assert credential.principal == found.principal
+            assert credential.secret.reveal() == found.secret.reveal()
+            assert not credential.ambiguous
+
+
+@everywhere
+async def test_nobody_is_told_of_where_there_is_nobody(sql_world):
+    async with sql_world.open() as directory:
+        assert await everybody(directory) == {}
+
+
+@over(*PAIRED)
+async def test_everybody_is_told_of_once_and_with_the_twins(sql_world):
+    _, account, user, _ = sql_world.person("AK", "SK")
+    sql_world.database.add_key(user, account, "AK", CIPHER.encrypt(Secret("SK2")))
+    sql_world.database.add_key(
+        user, account, "OLD", CIPHER.encrypt(Secret("SK3")), removed="2026-01-01 00:00:00"
+    )
+    sql_world.person("ak", "another's, whom a blind collation takes for the first")
+    async with sql_world.open() as directory:
+        held = await everybody(directory)
+    assert set(held) == {"AK", "ak"}
+    assert held["AK"].ambiguous
+    assert not held["ak"].ambiguous
 
 
 @everywhere

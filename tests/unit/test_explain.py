@@ -7,31 +7,25 @@ from urllib.parse import quote
 
 import pytest
 
-from authsvc.model import Secret
+from authsvc.model import AccessKey, Secret
 from authsvc.service.explain import explain, first_difference
 from authsvc.service.policy import Expectation, Policy
 from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
+from authsvc.signing.sigv4a import SigV4A, public_key
 from authsvc.signing.sigv4post import SigV4Post
 from tests import signers, standins
 from tests.people import ACCESS_KEY, NOW, SECRET_KEY, signed_s3
 
-SCHEMES = (SigV4(), S3V2())
-POLICY = Policy(schemes=frozenset({"sigv4", "s3v2"}))
+SCHEMES = (SigV4(), SigV4A(), S3V2())
+POLICY = Policy(schemes=frozenset({"sigv4", "sigv4a", "s3v2"}))
 
 
 def explained(request, *, secret=SECRET_KEY, **options):
-    return explain(
-        request,
-        schemes=SCHEMES,
-        lenient=SCHEMES,
-        policy=POLICY,
-        now=NOW,
-        verifier=None if secret is None else Secret(secret),
-        **options,
-    )
+    options = {"now": NOW, "verifier": None if secret is None else Secret(secret)} | options
+    return explain(request, schemes=SCHEMES, lenient=SCHEMES, policy=POLICY, **options)
 
 
 def seen(request, **changes):
@@ -292,3 +286,47 @@ def test_what_is_said_of_chunks():
     broken = explained_form(dataclasses.replace(request, body=b"3\r\nabc\r\n0\r\n\r\n"))
     assert type(broken.refusal).__name__ == "IncompleteBody"
     assert broken.matches is True
+
+
+SIGNED_AT = 1369353600.0
+ASYMMETRIC = {
+    "verifier": public_key(AccessKey(signers.ACCESS_KEY), Secret(signers.SECRET_KEY)),
+    "now": SIGNED_AT,
+}
+
+
+def test_a_region_set_is_shown_in_the_place_of_a_region():
+    explanation = explained(signers.v4a_header(regions="us-*, eu-1"), **ASYMMETRIC)
+    steps = dict(explanation.steps)
+
+    assert explanation.matches is True
+    assert steps["scope"] == "20130524/s3"
+    assert steps["region set"] == "us-*, eu-1"
+    elsewhere = explained(signers.v4a_header(regions="us-*"), expect=Expectation(region="eu-1"), **ASYMMETRIC)
+    assert type(elsewhere.refusal).__name__ == "ScopeMismatch"
+
+
+def test_the_public_key_is_enough_to_name_what_was_changed_on_the_way():
+    request = signers.v4a_header(target="/bucket/key")
+    (cause,) = explained(seen(request, target="/bucket//key"), **ASYMMETRIC).causes
+    assert "path was normalised" in cause
+
+
+def test_what_is_wrong_with_a_secret_is_named_by_the_key_it_makes():
+    causes = explained(signers.v4a_header(), secret=signers.SECRET_KEY[:-1] + "Y\n", now=SIGNED_AT).causes
+    assert any("white space" in cause for cause in causes), causes
+
+
+@pytest.mark.parametrize("change", [lambda made: made + "**", str.upper, lambda made: made[2:]])
+def test_what_is_no_ecdsa_signature_is_said_to_be_none(change):
+    request = signers.v4a_header()
+    head, mark, made = dict(request.headers)["Authorization"].rpartition("=")
+    explanation = explained(seen(request, header=("authorization", head + mark + change(made))), **ASYMMETRIC)
+    (cause,) = explanation.causes
+    assert "DER" in cause
+
+
+def test_a_public_key_does_not_tell_of_what_takes_the_secret():
+    explanation = explained(signed_s3(), verifier=ASYMMETRIC["verifier"])
+    assert explanation.matches is None
+    assert explanation.causes == ()

@@ -30,7 +30,7 @@ SPEAKS = {
     "lxml": {"signing"},  # parses and canonicalises what it is handed, without network, DTD or entities
     "marshmallow": {"faces", "settings"},
     "opentelemetry": {"ops"},
-    "orjson": {"cache", "faces", "ops"},
+    "orjson": {"cache", "directory", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
     "pymysql": {"directory"},
     "redis": {"cache"},
@@ -64,6 +64,7 @@ CHOOSERS = {
     "cli/certificates.py",
     "cli/check.py",
     "cli/demo.py",
+    "cli/edge_keys.py",
     "cli/process.py",
     "cli/regions.py",
     "cli/users.py",

@@ -13,6 +13,7 @@ from authsvc.signing import Scope, SignedRequest
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.scope import credential_scope
 from authsvc.signing.sigv4 import SigV4, signature, signing_key
+from authsvc.signing.sigv4a import public_key
 from tests.people import ACCESS_KEY, NOW, SECRET_KEY, HeardEvents, StoppedClock, alice, signed_s3
 
 
@@ -118,6 +119,48 @@ async def test_a_mismatch_on_a_secret_just_read_costs_no_second_look():
         await verify(directory)(signed_s3(secret="wrong"), caller="swift")
 
     assert len(directory.asked) == 1
+
+
+class Counting:
+    """V4, and how often it had to prove."""
+
+    name = "sigv4"
+
+    def __init__(self):
+        self.proofs = 0
+        self._scheme = SigV4()
+        self.recognises, self.read = self._scheme.recognises, self._scheme.read
+
+    def prove(self, claim, secret):
+        self.proofs += 1
+        self._scheme.prove(claim, secret)
+
+
+async def test_a_mismatch_where_nothing_newer_is_known_is_not_proven_again():
+    """As in an edge region, whose records are all as old as its file."""
+    old = alice(as_of=NOW - 3600)
+    for now, proofs in ((None, 1), (dataclasses.replace(old), 2)):
+        counting = Counting()
+        asking = Verify(
+            directory=Remembering(old, now=now),
+            schemes=(counting,),
+            policy=Policy(schemes=frozenset({"sigv4"})),
+            clock=StoppedClock(),
+            events=HeardEvents(),
+        )
+        with pytest.raises(errors.SignatureMismatch):
+            await asking(signed_s3(secret="another"), caller="swift")
+        assert counting.proofs == proofs
+
+
+async def test_a_public_key_where_a_secret_is_needed_is_neither_yes_nor_no():
+    key = public_key(ACCESS_KEY, Secret(SECRET_KEY))
+    directory = Remembering(dataclasses.replace(alice(), verifier=key))
+    for secret in (SECRET_KEY, "another"):
+        events = HeardEvents()
+        with pytest.raises(errors.SecretNotHeld):
+            await verify(directory, events=events)(signed_s3(secret=secret), caller="swift")
+        assert [decision.verdict for decision in events.decisions] == ["unavailable"]
 
 
 async def test_a_mismatch_on_an_old_secret_nobody_can_check_is_neither_yes_nor_no():

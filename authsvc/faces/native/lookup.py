@@ -24,6 +24,7 @@ async def lookup(request: web.Request, service: Service, caller: Caller, documen
         CallerForbidden: It wants the secret key and the caller lacks the grant.
         UnknownAccessKey: Nobody holds the key.
         AccountProblem: It wants a secret key that may not be used: its new holder could not know.
+        SecretNotHeld: It wants a secret key, and only public keys are held here.
         Unavailable: It could not be found out.
     """
     question = load(LOOKUP, document)
