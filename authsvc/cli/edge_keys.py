@@ -16,6 +16,7 @@ from authsvc.cli.failing import told_in_one_line
 from authsvc.directory.edge_file import EdgeFileWriter
 from authsvc.directory.edge_signer import new_signer, read_signer
 from authsvc.directory.sql import SQLDirectory
+from authsvc.errors import DirectoryUnavailable
 from authsvc.service.policy import timestamp
 from authsvc.settings import read_settings
 from authsvc.wiring import CLOCK, cipher, open_directory_engine
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
     from authsvc.directory.edge_signer import Signer
     from authsvc.settings import Settings
+
+
+ATTEMPTS = 5
+PAUSE = 2.0
+"""Seconds between two of them."""
 
 
 @click.group("edge-keys")
@@ -88,6 +94,22 @@ def export(*, file: Path, signer: Path, valid_for: float) -> None:
 
 
 async def _export(settings: Settings, file: IO[bytes], signer: Signer, seconds: float) -> None:
+    """Write the file; from its beginning again, a few times, if the database did not answer in between."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            await _written(settings, file, signer, seconds)
+        except DirectoryUnavailable as error:
+            if not left:
+                raise
+            click.echo(f"{error.message}; beginning again", err=True)
+            file.seek(0)
+            file.truncate()
+            await asyncio.sleep(PAUSE)
+        else:
+            return
+
+
+async def _written(settings: Settings, file: IO[bytes], signer: Signer, seconds: float) -> None:
     now = CLOCK.now()
     writer = EdgeFileWriter(
         file, signer, region=settings.region_id, exported_at=now, expires_at=now + seconds

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -309,6 +311,25 @@ def test_an_export_that_fails_leaves_the_file_there_was(edge, origin):
     assert "database keys" in done.stderr
     assert edge.file.read_bytes() == before
     assert [path.name for path in edge.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_export_rides_out_a_database_that_pauses(edge, origin, mariadb):
+    mariadb.pause()
+    words = ("edge-keys", "export", str(edge.file), "--signer", str(edge.signer))
+    with subprocess.Popen(
+        [sys.executable, "-m", "authsvc", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=origin.authsvc.environment,
+    ) as exporting:
+        told = next(line for line in exporting.stderr if "beginning again" in line)
+        mariadb.resume()
+        rest = exporting.stderr.read()
+    assert "did not answer" in told
+    assert exporting.returncode == 0, rest
+    assert f"{len(origin.people)} keys" in rest
+    assert edge.file.read_bytes().count(b"\n") == len(origin.people) + 2
 
 
 def test_an_existing_signing_key_is_not_overwritten(edge):
