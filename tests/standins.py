@@ -150,6 +150,33 @@ def secret_of(key):
     return f"secret-of-{key}"
 
 
+def made_service(*, schemes, policy, directory, clock, events, regions, forget, **soap):
+    """Make a service over these seams; ``soap`` may hold its certificates, replays and policy."""
+    seams = {"directory": directory, "clock": clock, "events": events}
+    people = {
+        "certificates": soap.get("certificates") or MemoryCertificates(),
+        "users": directory,
+        "clock": clock,
+    }
+    authenticate = Authenticate(
+        replays=soap.get("replays") or MemoryReplays(clock),
+        policy=soap.get("soap") or SoapPolicy(),
+        events=events,
+        bulkhead=Bulkhead(_THREADS),
+        **people,
+    )
+    return Service(
+        verify=Verify(schemes=schemes, policy=policy, **seams),
+        identify=Identify(**seams),
+        authenticate=authenticate,
+        register=Register(authenticate=authenticate, **people),
+        regions=regions,
+        directory=directory,
+        clock=clock,
+        forget=forget,
+    )
+
+
 class World:
     """A service with its faces, and everything in it that tests want to touch."""
 
@@ -179,25 +206,17 @@ class World:
 
     @property
     def service(self):
-        clock = SystemClock()
-        seams = {"directory": self.directory, "clock": clock, "events": self.decisions}
-        people = {"certificates": self.certificates, "users": self.directory, "clock": clock}
-        authenticate = Authenticate(
-            replays=self.replays,
-            policy=self.soap,
-            events=self.decisions,
-            bulkhead=Bulkhead(_THREADS),
-            **people,
-        )
-        return Service(
-            verify=Verify(schemes=SCHEMES, policy=self.policy, **seams),
-            identify=Identify(**seams),
-            authenticate=authenticate,
-            register=Register(authenticate=authenticate, **people),
-            regions=self.regions,
+        return made_service(
+            schemes=SCHEMES,
+            policy=self.policy,
             directory=self.directory,
-            clock=clock,
+            clock=SystemClock(),
+            events=self.decisions,
+            regions=self.regions,
             forget=self._forget,
+            certificates=self.certificates,
+            replays=self.replays,
+            soap=self.soap,
         )
 
     @asynccontextmanager

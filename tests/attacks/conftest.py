@@ -20,14 +20,11 @@ from authsvc import wiring
 from authsvc.app import make_app
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.regions.memory import MemoryRegions
-from authsvc.service.identify import Identify
-from authsvc.service.service import Service
-from authsvc.service.verify import Verify
 from authsvc.settings import read_settings
 from tests.people import HeardEvents, StoppedClock, alice
 from tests.region import shapes
 from tests.signers import ACCESS_KEY, SECRET_KEY
-from tests.standins import CALLERS, FACES, POOR_TOKEN, TOKEN
+from tests.standins import CALLERS, FACES, POOR_TOKEN, TOKEN, made_service
 
 NOW = 1369353600.0
 """When `tests.signers` sign: 2013-05-24T00:00:00Z."""
@@ -59,15 +56,13 @@ class Gate:
 
     @asynccontextmanager
     async def opened(self):
-        seams = {"directory": self.directory, "clock": self.clock, "events": self.events}
-        yield Service(
-            verify=Verify(
-                schemes=wiring.schemes(self.settings), policy=wiring.policy(self.settings), **seams
-            ),
-            identify=Identify(**seams),
-            regions=MemoryRegions(),
+        yield made_service(
+            schemes=wiring.schemes(self.settings),
+            policy=wiring.policy(self.settings),
             directory=self.directory,
             clock=self.clock,
+            events=self.events,
+            regions=MemoryRegions(),
             forget=self._forget,
         )
 

@@ -13,8 +13,13 @@ from tests.signers import v4_header
 from tests.standins import TOKEN
 
 PACKAGE = Path(__file__).parents[2] / "authsvc"
-XML_PARSERS: dict[str, str] = {}
-"""Modules that parse XML at all, each with the reason why that is safe."""
+XML_PARSERS = {
+    "signing/envelope.py": "SOAP envelopes; the parser knows no DTD, entity or network, and a DOCTYPE is refused",
+    "signing/c14n.py": "canonical form of elements that the envelope's parser made; parses a constant only",
+    "signing/wssecurity.py": "names of elements that the envelope's parser made; parses nothing",
+    "signing/possession.py": "the canonical Body that a signature was proven over",
+}
+"""Modules that touch XML at all, each with the reason why that is safe."""
 
 
 def head(*lines, token=TOKEN, path="/v1/verify"):
@@ -146,13 +151,13 @@ async def test_a_question_may_be_long_within_its_limit(gate, count):
 @pytest.mark.parametrize(
     "body", [called(29, "entity", b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>')]
 )
-async def test_no_xml_is_ever_read(gate, body):
+async def test_the_xml_of_a_signed_request_is_never_read(gate, body):
     """As the body of a signed request it is bytes: hashed, never parsed."""
     await gate.refuses(v4_header("PUT", body=body), "XAmzContentSHA256Mismatch", 400)
 
 
 @pytest.mark.parametrize("row", [called(29, "no-parser", XML_PARSERS)])
-def test_nothing_here_can_parse_xml(row):
+def test_xml_is_parsed_nowhere_else(row):
     parsers = {"xml", "lxml", "defusedxml", "xmltodict", "html5lib", "bs4"}
     found = {
         path.relative_to(PACKAGE).as_posix()
