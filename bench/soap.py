@@ -7,11 +7,14 @@ else the machine does; the lowest round is the figure.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from authsvc.errors import AuthError
 from authsvc.signing import wssecurity
 from tests import soap
+from tests.attacks.hostile_soap import ATTACKS, Caught
 from tests.properties.second_opinion import second_opinion
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ def cost(work: Callable[[bytes], None], raw: bytes, times: int) -> float:
 
 
 def main() -> None:
-    """Run and print a table."""
+    """Run and print a table, and the dearest of the hostile messages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--messages", type=int, default=300)
@@ -76,6 +79,23 @@ def main() -> None:
         ]
         own, other = (min(each) for each in zip(*rounds, strict=True))
         print(f"{name:15}{len(raw):8}{own:10.0f}{other:10.0f}{other / own:8.1f}")
+    dearest, name = max(
+        (min(cost(refused, raw, 1) for _ in range(5)), name) for name, raw in hostile().items()
+    )
+    print(f"of the hostile messages {name!r} costs most: {dearest / 1000:.1f} ms until it is refused")
+
+
+def hostile() -> dict[str, bytes]:
+    """Make every hostile message that the tests send."""
+    now, user = time.time(), soap.signer()
+    caught = Caught(user, soap.signer("mallory", number=3), now, soap.message(user, now))
+    return {name: make(caught) for name, make in ATTACKS.items()}
+
+
+def refused(raw: bytes) -> None:
+    """Read what may not be readable."""
+    with contextlib.suppress(AuthError):
+        wssecurity.read(raw)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Hostile SOAP through the whole application: nothing is accepted, nothing is a fault of ours, nothing takes long."""
+"""Hostile SOAP through the whole application: nothing is accepted, nothing is a fault of ours. What it costs: bench/soap.py."""
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 
@@ -18,7 +17,6 @@ from tests.standins import AUTHORIZED, World
 PATH = "/v1/ec2/soap/authenticate"
 XML = {"Content-Type": "text/xml; charset=utf-8"}
 MUTATIONS = 12_000
-LONGEST = 0.05
 
 
 @pytest.fixture
@@ -144,18 +142,6 @@ async def test_an_unsigned_header_is_reported_not_believed(ask, caught):
 async def test_more_than_64_kib_are_not_read(ask, caught):
     status, _ = await ask(caught.message(body=f"<a>{'x' * 70_000}</a>"))
     assert status == 413
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_a_hostile_message_costs_little(caught, name):
-    raw = ATTACKS[name](caught)
-    costs = []
-    for _ in range(3):
-        began = time.thread_time()
-        with contextlib.suppress(AuthError):
-            wssecurity.read(raw)
-        costs.append(time.thread_time() - began)
-    assert min(costs) < LONGEST  # CPU time of this thread, the best of three: not how busy the machine is
 
 
 def mutated(raw: bytes, chance: random.Random) -> bytes:

@@ -7,11 +7,13 @@ import os
 import re
 import secrets
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from authsvc.cache.seal import Sealer
+from authsvc.cli.supervisor import LISTEN_EVERY
 from authsvc.model import AccessKey
 from tests.load import Load
 from tests.region import Region, ask, await_that, signed
@@ -163,6 +165,8 @@ def test_workers_do_not_outlive_their_supervisor(region):
 
 
 def test_a_deaf_worker_is_replaced(region):
+    # One that was not heard of since it started is given the time a start takes before it counts as deaf.
+    time.sleep(LISTEN_EVERY + 1)
     victim = min(children(region))
     os.kill(victim, signal.SIGSTOP)
     try:
