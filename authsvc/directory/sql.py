@@ -81,9 +81,12 @@ class SQLDirectory:
         clock_skew: Seconds our clock is ahead of the database's; None where that is not known.
     """
 
-    def __init__(self, engine: AsyncEngine, *, cipher: SecretCipher, clock: Clock) -> None:
-        """Take an engine; whether anything answers there is found out when asked."""
+    def __init__(
+        self, engine: AsyncEngine, *, cipher: SecretCipher, clock: Clock, deadline: float = DEADLINE
+    ) -> None:
+        """Take an engine; whether anything answers there is found out when asked, within ``deadline`` seconds."""
         self._engine = engine
+        self._deadline = deadline
         self._cipher = cipher
         self._clock = clock
         self.breaker = Breaker(clock)
@@ -265,7 +268,7 @@ class SQLDirectory:
             raise DirectoryUnavailable
         self.in_flight += 1
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 try:
                     answer = await self._asked(question)
                 except DBAPIError as error:

@@ -25,6 +25,9 @@ from tests.people import NOW, StoppedClock
 
 CIPHER = SecretCipher([Secret("dbsecret")])
 
+PATIENCE = 10.0
+"""Seconds, where the machine's haste is not what is tested."""
+
 
 class Own:
     """An empty database of one kind."""
@@ -46,7 +49,7 @@ class Own:
 
     async def find(self, access_key):
         async with opened(open_engine(Secret(self.url))) as engine:
-            directory = SQLDirectory(engine, cipher=CIPHER, clock=SystemClock())
+            directory = SQLDirectory(engine, cipher=CIPHER, clock=SystemClock(), deadline=PATIENCE)
             await directory.ping()
             return await directory.find(AccessKey(access_key))
 
