@@ -47,13 +47,13 @@ class Place(NamedTuple):
 def kind_of(request: SignedRequest) -> str:
     """Name scheme and place of the signature, by the marks a client puts there."""
     for value in request.fields.get("authorization", ()):
-        if value.startswith("AWS4-"):
-            return "v4-header"
-        if value.startswith("AWS "):
-            return "v2-header"
+        if value.startswith(("AWS4-", "AWS ")):
+            return "v4-header" if value.startswith("AWS4-") else "v2-header"
     query = request.query or ""
     if "X-Amz-Signature=" in query:
         return "v4-query"
+    if {"apikey", "signature"} <= {part.partition("=")[0].lower() for part in query.split("&")}:
+        return "cloudstack"  # whatever body comes along, as it is no form
     if any(value.lower().startswith("multipart/") for value in request.fields.get("content-type", ())):
         return "upload-form"
     if "AWSAccessKeyId=" in f"{query}&{form_of(request)}":
