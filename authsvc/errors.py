@@ -64,6 +64,7 @@
         ├── SecretNotHeld              only the public key is held here, and a secret is needed
         ├── CertificatesUnavailable    the database of the certificates did not answer, or there is none
         ├── ReplaysUnavailable         it could not be found out whether a message came before
+        ├── AuditUnavailable           the answer could not be put on record, and may not go out without
         ├── SharedCacheUnavailable     Redis; never leaves the cache
         └── Overloaded                 shed before it was tried
 
@@ -450,6 +451,12 @@ class ReplaysUnavailable(Unavailable):
     """It could not be found out whether the message was used before."""
 
     default = "it could not be found out whether the message was used before"
+
+
+class AuditUnavailable(Unavailable):
+    """The answer could not be put on record in time, and none goes out without."""
+
+    default = "the answer could not be put on record"
 
 
 class SharedCacheUnavailable(Unavailable):

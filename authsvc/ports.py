@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -143,8 +143,9 @@ class SharedCache(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One answer given, as audit, metrics and bus hear it. Holds no access key in clear, no secret, no query.
+    """One answer given, as audit, metrics and bus hear it. Holds no secret and no query.
 
+    ``access_key`` is what the request claimed, for the audit to make another name of; nobody writes it as it is.
     ``verdict`` is allow, deny or unavailable; ``reason`` the error's class name, or its account problem;
     ``seconds`` how long the use case took; ``as_of`` Unix seconds of the record it rests on.
     """
@@ -154,6 +155,7 @@ class Decision:
     caller: str
     reason: str | None = None
     scheme: str | None = None
+    access_key: str | None = field(default=None, repr=False)
     user_id: str | None = None
     account_id: str | None = None
     source: str | None = None
@@ -166,4 +168,16 @@ class EventSink(Protocol):
 
     def record(self, decision: Decision) -> None:
         """Take note of a decision."""
+        ...
+
+
+class Audit(Protocol):
+    """A record of decisions, for answers that may not go out without."""
+
+    async def keep(self, decision: Decision) -> None:
+        """Return when the decision is on record.
+
+        Raises:
+            AuditUnavailable: It is not, and it cannot be said whether it ever will be.
+        """
         ...

@@ -65,6 +65,13 @@ def _keys(value: str) -> tuple[Secret, ...]:
     return tuple(Secret(line) for line in value.split())
 
 
+def _one_key(value: str) -> Secret | None:
+    keys = _keys(value)
+    if len(keys) > 1:
+        raise ValidationError("one key is needed, not several")
+    return keys[0] if keys else None
+
+
 def _key_lines(value: str) -> tuple[bytes, ...]:
     keys = []
     for number, line in enumerate(value.split(), 1):
@@ -397,6 +404,23 @@ class Settings:
         "Address of a Sentry project to tell of faults of ours, by their type and place only; empty: none. Needs the "
         "extra `sentry`.",
     )
+    audit: Path | None = _setting(
+        fields.Function(deserialize=_place),
+        None,
+        "Path of a file, or of a named pipe that somebody reads, for one JSON line a decision; empty: none.",
+    )
+    audit_strict: bool = _setting(
+        fields.Boolean(),
+        False,
+        "An answer whose line cannot be written within 0.1 s is 503. Without, such lines are counted.",
+        shown="false",
+    )
+    audit_key: Secret | None = _setting(
+        fields.Function(deserialize=_one_key),
+        None,
+        "Key that access keys are named with in those lines (HMAC-SHA256), base64 of 32 bytes, the same in every "
+        "process; empty: they are not named.",
+    )
     log_level: str = _setting(
         fields.String(validate=validate.OneOf(["debug", "info", "warning", "error"])),
         "info",
@@ -452,6 +476,8 @@ def _contradictions(loaded: Mapping[str, Any]) -> Iterator[str]:
         ("tls_client_ca", "tls_certificate"),
         ("edge_keys", "edge_signers"),
         ("edge_signers", "edge_keys"),
+        ("audit_strict", "audit"),
+        ("audit_key", "audit"),
     ):
         if need in given and other not in given:
             yield f"{_name(need)}: needs {_name(other)} too"

@@ -25,6 +25,9 @@ from authsvc.directory.engine import open_engine
 from authsvc.directory.owned import MARKER, OwnedDirectory, migrate
 from authsvc.directory.properties import database_keys
 from authsvc.directory.sql import SQLDirectory, opened
+from authsvc.events.audit import FileAudit, FileEvents, Record
+from authsvc.events.ledger import Ledger
+from authsvc.events.several import SeveralEvents
 from authsvc.events.silent import SilentEvents
 from authsvc.ops.health import Health
 from authsvc.regions.absent import AbsentRegions
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
     from authsvc.model import AccessKey
     from authsvc.ops.metrics import Metrics
     from authsvc.ops.tracing import Tracing
-    from authsvc.ports import Certificates, Directory, EventSink, Regions, Users
+    from authsvc.ports import Audit, Certificates, Directory, EventSink, Regions, Users
     from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
     from authsvc.signing import Scheme
@@ -146,7 +149,7 @@ async def open_service(
             source = _Source(origin=edge, directory=edge, users=edge, regions=AbsentRegions())
         directory = source.directory
         await stack.enter_async_context((health or Health()).watch(source.origin))
-        events = events or SilentEvents()
+        events, audit = _audited(settings, stack, metrics, events or SilentEvents())
         certificates = await _certificates(settings, stack, source.engine)
         authenticate = Authenticate(
             certificates=certificates,
@@ -155,6 +158,7 @@ async def open_service(
             policy=soap_policy(settings),
             clock=CLOCK,
             events=events,
+            audit=audit,
             bulkhead=Bulkhead(stack.enter_context(ThreadPoolExecutor(1, "xml"))),
         )
         yield Service(
@@ -164,8 +168,9 @@ async def open_service(
                 policy=policy(settings),
                 clock=CLOCK,
                 events=events,
+                audit=audit,
             ),
-            identify=Identify(directory=directory, clock=CLOCK, events=events),
+            identify=Identify(directory=directory, clock=CLOCK, events=events, audit=audit),
             authenticate=authenticate,
             register=Register(
                 certificates=certificates, users=source.users, authenticate=authenticate, clock=CLOCK
@@ -309,6 +314,22 @@ async def _certificates(
     if directory is not None and directory.dialect.name == "sqlite":
         return SQLCertificates(directory, clock=CLOCK)
     return NoCertificates()
+
+
+def _audited(
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics | None, events: EventSink
+) -> tuple[EventSink, Audit | None]:
+    """Put the audit beside whoever listens or, where it is strict, before every answer."""
+    if settings.audit is None:
+        return events, None
+    ledger = stack.enter_context(Ledger(settings.audit))
+    if metrics is not None:
+        metrics.read("authsvc_audit_failures_total", lambda: ledger.failures)
+    key = settings.audit_key
+    record = Record(None if key is None else base64.b64decode(key.reveal()))
+    if settings.audit_strict:
+        return events, FileAudit(ledger, record)
+    return SeveralEvents(events, FileEvents(ledger, record)), None
 
 
 def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None:

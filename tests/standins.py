@@ -20,7 +20,7 @@ from authsvc.app import make_app
 from authsvc.cache.replays import MemoryReplays
 from authsvc.certificates.memory import MemoryCertificates
 from authsvc.directory.memory import MemoryDirectory
-from authsvc.errors import DirectoryUnavailable
+from authsvc.errors import AuditUnavailable, DirectoryUnavailable
 from authsvc.faces import keystone
 from authsvc.faces.callers import GRANTS, Caller, Callers, token_digest
 from authsvc.faces.keystone.passwords import PasswordHash
@@ -115,6 +115,19 @@ class Decisions:
         self.all.append(decision)
 
 
+class Pages:
+    """An audit in a list; ``full = True`` and it takes no more."""
+
+    def __init__(self):
+        self.kept = []
+        self.full = False
+
+    async def keep(self, decision):
+        if self.full:
+            raise AuditUnavailable
+        self.kept.append(decision)
+
+
 def credential(key, *, name, type_=AccountType.NORMAL, state=State.ENABLED, pair=None, ambiguous=False):
     """Make a credential whose secret is the key's own name with ``secret-of-`` before it."""
     return Credential(
@@ -150,9 +163,9 @@ def secret_of(key):
     return f"secret-of-{key}"
 
 
-def made_service(*, schemes, policy, directory, clock, events, regions, forget, **soap):
+def made_service(*, schemes, policy, directory, clock, events, regions, forget, audit=None, **soap):
     """Make a service over these seams; ``soap`` may hold its certificates, replays and policy."""
-    seams = {"directory": directory, "clock": clock, "events": events}
+    seams = {"directory": directory, "clock": clock, "events": events, "audit": audit}
     people = {
         "certificates": soap.get("certificates") or MemoryCertificates(),
         "users": directory,
@@ -162,6 +175,7 @@ def made_service(*, schemes, policy, directory, clock, events, regions, forget, 
         replays=soap.get("replays") or MemoryReplays(clock),
         policy=soap.get("soap") or SoapPolicy(),
         events=events,
+        audit=audit,
         bulkhead=Bulkhead(_THREADS),
         **people,
     )
@@ -193,6 +207,7 @@ class World:
         self.directory = MemoryDirectory(SystemClock(), self.people)
         self.regions = RegionTable()
         self.decisions = Decisions()
+        self.audit = None
         self.certificates = MemoryCertificates()
         self.replays = MemoryReplays(SystemClock())
         self.soap = SoapPolicy()
@@ -212,6 +227,7 @@ class World:
             directory=self.directory,
             clock=SystemClock(),
             events=self.decisions,
+            audit=self.audit,
             regions=self.regions,
             forget=self._forget,
             certificates=self.certificates,

@@ -16,6 +16,7 @@ from authsvc.cli.failing import told_in_one_line
 from authsvc.cli.process import read_callers, tls_context
 from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import AuthError
+from authsvc.events.ledger import Ledger
 from authsvc.settings import SettingsError, read_settings
 from authsvc.wiring import (
     CLOCK,
@@ -28,7 +29,7 @@ from authsvc.wiring import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from authsvc.settings import Settings
@@ -71,6 +72,8 @@ async def _check(settings: Settings) -> list[Finding]:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    for finding in _audit(settings):
+        yield finding
     path = settings.edge_keys
     database = (_directory(settings), _own(settings), _redis(settings))
     for source in database if path is None else (_edge(settings, path),):
@@ -94,6 +97,17 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     if timeless:
         names = ", ".join(sorted(timeless))
         yield "warn", f"policy: {names} signatures may carry no time and can be replayed for ever"
+
+
+def _audit(settings: Settings) -> Iterator[Finding]:
+    if settings.audit is None:
+        return
+    trouble = Ledger(settings.audit).trouble()
+    if trouble is None:
+        yield "ok", f"audit: {settings.audit} takes lines"
+    else:
+        level = "fail" if settings.audit_strict else "warn"
+        yield level, f"audit: {settings.audit}: {trouble}"
 
 
 async def _directory(settings: Settings) -> AsyncIterator[Finding]:

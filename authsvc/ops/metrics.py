@@ -114,6 +114,11 @@ METRICS: Final = (
         about="Log lines dropped because nobody read them.",
     ),
     Metric(
+        name="authsvc_audit_failures_total",
+        kind="counter",
+        about="Audit lines not written, or not in time; absent where there is no audit.",
+    ),
+    Metric(
         name="authsvc_build_info",
         kind="gauge",
         about="Always 1; the version is a label.",

@@ -14,14 +14,14 @@ from authsvc.errors import (
     UnknownCertificate,
     UnknownUser,
 )
-from authsvc.service.decisions import allowed, refused
+from authsvc.service.decisions import allowed, put_on_record, refused
 from authsvc.service.policy import standing
 from authsvc.signing import wssecurity
 from authsvc.signing.certificate import certified
 
 if TYPE_CHECKING:
     from authsvc.model import Certificate, Identity
-    from authsvc.ports import Certificates, Clock, EventSink, Replays, Users
+    from authsvc.ports import Audit, Certificates, Clock, EventSink, Replays, Users
     from authsvc.service.bulkhead import Bulkhead
     from authsvc.service.soap_policy import SoapPolicy
     from authsvc.signing.certificate import Certified
@@ -59,14 +59,16 @@ class Authenticate:
         clock: Clock,
         events: EventSink,
         bulkhead: Bulkhead,
+        audit: Audit | None = None,
     ) -> None:
-        """Take the seams."""
+        """Take the seams; with ``audit`` no answer goes out that is not on record."""
         self.policy = policy
         self._certificates = certificates
         self._users = users
         self._replays = replays
         self._clock = clock
         self._events = events
+        self._audit = audit
         self._bulkhead = bulkhead
 
     async def __call__(self, raw: bytes, *, caller: str, request_id: str) -> Authenticated:
@@ -89,12 +91,16 @@ class Authenticate:
         except AuthError as error:
             error.scheme = SCHEME
             seconds = self._clock.monotonic() - began
-            self._events.record(refused("authenticate", error, caller=caller, seconds=seconds))
+            no = refused("authenticate", error, caller=caller, seconds=seconds)
+            if self._audit is not None:
+                await put_on_record(no, self._audit, self._events)
+            self._events.record(no)
             raise
         seconds = self._clock.monotonic() - began
-        self._events.record(
-            allowed("authenticate", proven.identity, caller=caller, scheme=SCHEME, seconds=seconds)
-        )
+        yes = allowed("authenticate", proven.identity, caller=caller, scheme=SCHEME, seconds=seconds)
+        if self._audit is not None:
+            await put_on_record(yes, self._audit, self._events)
+        self._events.record(yes)
         return proven
 
     async def read(self, raw: bytes) -> SoapClaim:

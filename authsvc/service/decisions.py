@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authsvc.errors import AccountProblem, Unavailable
+from authsvc.errors import AccountProblem, AuditUnavailable, Unavailable
 from authsvc.ports import Decision
 
 if TYPE_CHECKING:
     from authsvc.errors import AuthError
     from authsvc.model import Credential, Identity
+    from authsvc.ports import Audit, EventSink
 
 
 def allowed(
@@ -19,6 +20,7 @@ def allowed(
     caller: str,
     seconds: float,
     scheme: str | None = None,
+    access_key: str | None = None,
 ) -> Decision:
     """Describe a yes."""
     return Decision(
@@ -26,6 +28,7 @@ def allowed(
         verdict="allow",
         caller=caller,
         scheme=scheme,
+        access_key=access_key,
         user_id=credential.principal.user.id,
         account_id=credential.principal.account.id,
         source=credential.freshness.source,
@@ -42,6 +45,21 @@ def refused(use_case: str, error: AuthError, *, caller: str, seconds: float) -> 
         verdict="unavailable" if isinstance(error, Unavailable) else "deny",
         caller=caller,
         scheme=error.scheme,
+        access_key=error.access_key,
         reason=reason,
         seconds=seconds,
     )
+
+
+async def put_on_record(decision: Decision, audit: Audit, events: EventSink) -> None:
+    """Return when the decision may be told; where it may not, that is what was decided, and is told instead.
+
+    Raises:
+        AuditUnavailable: It is not on record.
+    """
+    try:
+        await audit.keep(decision)
+    except AuditUnavailable as error:
+        error.scheme, error.access_key = decision.scheme, decision.access_key
+        events.record(refused(decision.use_case, error, caller=decision.caller, seconds=decision.seconds))
+        raise

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authsvc.errors import AccountProblem, AuthError, UnknownAccessKey
-from authsvc.service.decisions import allowed, refused
+from authsvc.service.decisions import allowed, put_on_record, refused
 
 if TYPE_CHECKING:
     from authsvc.model import AccessKey, Credential
-    from authsvc.ports import Clock, Directory, EventSink
+    from authsvc.ports import Audit, Clock, Directory, EventSink
 
 
 class Identify:
     """Look a key up. Like CloudStack's getUser it answers for disabled users too: their state says so."""
 
-    def __init__(self, *, directory: Directory, clock: Clock, events: EventSink) -> None:
-        """Take the seams."""
+    def __init__(
+        self, *, directory: Directory, clock: Clock, events: EventSink, audit: Audit | None = None
+    ) -> None:
+        """Take the seams; with ``audit`` no answer goes out that is not on record."""
         self._directory = directory
         self._clock = clock
         self._events = events
+        self._audit = audit
 
     async def __call__(self, access_key: AccessKey, *, caller: str) -> Credential:
         """Return the key's credential; what of it may leave is the face's and the grant's business.
@@ -39,9 +42,14 @@ class Identify:
         except AuthError as error:
             error.access_key = access_key
             seconds = self._clock.monotonic() - began
-            self._events.record(refused("identify", error, caller=caller, seconds=seconds))
+            no = refused("identify", error, caller=caller, seconds=seconds)
+            if self._audit is not None:
+                await put_on_record(no, self._audit, self._events)
+            self._events.record(no)
             raise
-        self._events.record(
-            allowed("identify", credential, caller=caller, seconds=self._clock.monotonic() - began)
-        )
+        seconds = self._clock.monotonic() - began
+        yes = allowed("identify", credential, caller=caller, access_key=access_key, seconds=seconds)
+        if self._audit is not None:
+            await put_on_record(yes, self._audit, self._events)
+        self._events.record(yes)
         return credential

@@ -39,12 +39,14 @@ class Expectation:
     """What the calling endpoint is: the service and region a credential scope has to name; None is any.
 
     ``clock_skew`` is how many seconds a signing time may lie on either side of ours at this endpoint, where that
-    is less than the operator's own.
+    is less than the operator's own. ``hides_body`` says that a body the signature covers would have been shown
+    neither to us nor, by a hash that the request states, to whoever reads it.
     """
 
     service: str | None = None
     region: str | None = None
     clock_skew: float | None = None
+    hides_body: bool = False
 
 
 ANYTHING = Expectation()
@@ -185,12 +187,14 @@ def standing(principal: Principal, *, now: float) -> str | None:
     return next((reason for applies, reason in checks if applies), None)
 
 
-def check_body(claim: Claim) -> None:
-    """Return unless the caller saw another body than the one that was signed.
+def check_body(claim: Claim, expect: Expectation = ANYTHING) -> None:
+    """Return unless the caller saw another body than the one that was signed, or the one that was signed nobody saw.
 
     Raises:
-        BodyMismatch: It did.
+        BodyMismatch: It did, or nobody did: it was verified as if there were none, and there may be one.
     """
+    if expect.hides_body and claim.payload == "signed" and claim.seen_body_sha256 is None:
+        raise BodyMismatch("the signature covers the body, and the gateway did not show it")
     if claim.body_sha256 and claim.seen_body_sha256 and claim.body_sha256 != claim.seen_body_sha256:
         raise BodyMismatch(
             client_computed_content_sha256=claim.body_sha256,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from authsvc import signing
 from authsvc.errors import AuthError, DirectoryUnavailable, SignatureMismatch, UnknownAccessKey
 from authsvc.model import Secret
-from authsvc.service.decisions import allowed, refused
+from authsvc.service.decisions import allowed, put_on_record, refused
 from authsvc.service.policy import ANYTHING, check_body
 from authsvc.signing import presented
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from authsvc.model import AccessKey, Credential
-    from authsvc.ports import Clock, Directory, EventSink
+    from authsvc.ports import Audit, Clock, Directory, EventSink
     from authsvc.service.policy import Expectation, Policy
     from authsvc.signing import Claim, Scheme, SignedRequest
 
@@ -55,13 +55,15 @@ class Verify:
         policy: Policy,
         clock: Clock,
         events: EventSink,
+        audit: Audit | None = None,
     ) -> None:
-        """Take the seams."""
+        """Take the seams; with ``audit`` no answer goes out that is not on record."""
         self.schemes = schemes
         self.policy = policy
         self._directory = directory
         self._clock = clock
         self._events = events
+        self._audit = audit
         self._patient = 0
 
     async def __call__(
@@ -116,17 +118,22 @@ class Verify:
             if claim is not None:
                 error.scheme, error.access_key = claim.scheme, claim.access_key
             seconds = self._clock.monotonic() - began
-            self._events.record(refused("verify", error, caller=caller, seconds=seconds))
+            no = refused("verify", error, caller=caller, seconds=seconds)
+            if self._audit is not None:
+                await put_on_record(no, self._audit, self._events)
+            self._events.record(no)
             raise
-        self._events.record(
-            allowed(
-                "verify",
-                credential,
-                caller=caller,
-                scheme=claim.scheme,
-                seconds=self._clock.monotonic() - began,
-            )
+        yes = allowed(
+            "verify",
+            credential,
+            caller=caller,
+            scheme=claim.scheme,
+            access_key=claim.access_key,
+            seconds=self._clock.monotonic() - began,
         )
+        if self._audit is not None:
+            await put_on_record(yes, self._audit, self._events)
+        self._events.record(yes)
         return Verified(claim=claim, credential=credential)
 
     async def _prove(self, claim: Claim, expect: Expectation, patience: float) -> Credential:
@@ -145,7 +152,7 @@ class Verify:
         self.policy.check_state(credential, now=self._clock.now())
         if claim.objection is not None:
             raise claim.objection
-        check_body(claim)
+        check_body(claim, expect)
         signing.prove_chunks(self.schemes, claim, credential.verifier)
         return credential
 

@@ -71,6 +71,12 @@ capabilities:
 {{- if and .Values.secret.cloudstackKey (not .Values.secret.cloudstackProperties) -}}
 {{- fail "secret.cloudstackKey needs secret.cloudstackProperties too" -}}
 {{- end -}}
+{{- if and .Values.audit.strict (not .Values.audit.path) -}}
+{{- fail "audit.strict needs audit.path too" -}}
+{{- end -}}
+{{- if and .Values.audit.path (hasPrefix "/var/" .Values.audit.path) (not .Values.audit.volume) -}}
+{{- fail "audit.path names a file and needs audit.volume, as the root is read-only" -}}
+{{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
 {{- end -}}

@@ -458,6 +458,8 @@ async def test_a_signed_body_that_nobody_can_see_is_refused(world):
         assert await told("POST", form, b"") == 403
         assert await told("POST", b"", form) == 403
         assert await told("POST", b"", b"") == 403
+        decision = world.decisions.all[-1]
+        assert (decision.verdict, decision.reason) == ("deny", "BodyMismatch"), "as the gateway was told"
         assert await told("GET", b"", b"") == 200
 
 

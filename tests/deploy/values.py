@@ -53,7 +53,12 @@ MATRIX: dict[str, dict[str, Any]] = {
     "a directory of its own": {
         "migration": {"enabled": True, "existingSecret": "owner", "databaseUrl": "url"},
         "database": {"tlsSecret": "region-ca"},
-        "secret": {"values": {"AUTHSVC_TOKEN_KEYS": "token-keys"}},
+        "secret": {"values": {"AUTHSVC_TOKEN_KEYS": "token-keys", "AUTHSVC_AUDIT_KEY": "audit-key"}},
+        "audit": {
+            "path": "/var/log/authsvc/audit.log",
+            "strict": True,
+            "volume": {"persistentVolumeClaim": {"claimName": "audit"}},
+        },
         "imagePullSecrets": [{"name": "registry"}],
         "serviceAccount": {"annotations": {"example/role": "none"}},
     },
@@ -69,6 +74,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule",
              "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "authsvc"}}}],
         "drain": {"preStop": 30, "seconds": 2.5},
+        "audit": {"path": "/dev/stdout"},
         "fullnameOverride": "auth",
     },
 }  # fmt: skip
@@ -100,6 +106,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "client certificates without TLS": ({"tls": {"clientCertificates": True}}, "needs tls.enabled"),
     "keys twice": ({"secret": {"databaseKeys": "a", "cloudstackProperties": "b"}}, "give one of them"),
     "a key for nothing": ({"secret": {"cloudstackKey": "k"}}, "needs secret.cloudstackProperties"),
+    "an audit nowhere": ({"audit": {"strict": True}}, "needs audit.path"),
+    "an audit on a read-only root": ({"audit": {"path": "/var/log/authsvc/a.log"}}, "needs audit.volume"),
+    "an audit among the secrets": ({"secret": {"paths": {"AUTHSVC_AUDIT": "audit"}}}, "AUTHSVC_AUDIT"),
+    "an audit on the host": (
+        {"audit": {"path": "/var/log/authsvc/a.log", "volume": {"hostPath": {"path": "/"}}}},
+        "volume",
+    ),
     "too short a pause": ({"drain": {"preStop": 5}}, "preStop"),
     "no limits": ({"resources": {"limits": None}}, "limits"),
     "no memory limit": ({"resources": {"limits": {"memory": None}}}, "memory"),

@@ -14,7 +14,8 @@ BUILT_IN = ("process_", "python_")
 @pytest.fixture
 def region(mariadb, redis_server, tmp_path):
     """A region whose memory is fresh for a moment only, so that outages show at once."""
-    with Region(mariadb, "4.22", tmp_path / "region", redis=redis_server, AUTHSVC_FRESH_FOR="0.2") as made:
+    settings = {"AUTHSVC_FRESH_FOR": "0.2", "AUTHSVC_AUDIT": str(tmp_path / "audit.log")}
+    with Region(mariadb, "4.22", tmp_path / "region", redis=redis_server, **settings) as made:
         made.authsvc.start().await_ready()
         yield made
         assert made.authsvc.stop() == 0

@@ -30,7 +30,7 @@ SPEAKS = {
     "lxml": {"signing"},  # parses and canonicalises what it is handed, without network, DTD or entities
     "marshmallow": {"faces", "settings"},
     "opentelemetry": {"ops"},
-    "orjson": {"cache", "directory", "faces", "ops"},
+    "orjson": {"cache", "directory", "events", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
     "pymysql": {"directory"},
     "redis": {"cache"},

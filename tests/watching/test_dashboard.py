@@ -58,7 +58,8 @@ def test_every_query_asks_for_the_chosen_processes_alone():
 @pytest.fixture(scope="module")
 def prometheus(mariadb, redis_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("region")
-    with Region(mariadb, "4.22", folder, redis=redis_server) as region:
+    audit = str(folder / "audit.log")
+    with Region(mariadb, "4.22", folder, redis=redis_server, AUTHSVC_AUDIT=audit) as region:
         region.authsvc.start().await_ready()
         with Prometheus([urlsplit(region.authsvc.ops).netloc]) as server:
 

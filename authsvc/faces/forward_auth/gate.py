@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, BodyMismatch, Malformed
+from authsvc.errors import AuthError, Malformed
 from authsvc.faces.body import read_body
 from authsvc.faces.callers import require
 from authsvc.faces.face import described_no, described_yes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from authsvc.faces.callers import Caller
     from authsvc.faces.forward_auth.options import Style
     from authsvc.service.verify import Verify
-    from authsvc.signing import Claim, SignedRequest
+    from authsvc.signing import SignedRequest
 
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -51,8 +52,8 @@ async def ask_at_the_gate(
         options = options_of(caller)
         require(caller, "verify")
         asked = await original(options)
-        verified = await verify(asked, caller=caller.name, expect=options.expect)
-        _check_shown(asked, verified.claim)
+        expect = replace(options.expect, hides_body=True) if _hides_body(asked) else options.expect
+        verified = await verify(asked, caller=caller.name, expect=expect)
     except AuthError as error:
         tell(**described_no(error))
         return refusal(error, options, asked, style)
@@ -60,18 +61,14 @@ async def ask_at_the_gate(
     return web.Response(headers={"Cache-Control": "no-store", **identity_headers(verified)})
 
 
-def _check_shown(asked: SignedRequest, claim: Claim) -> None:
-    """Return unless the signature covers a body that neither we can see nor, by a hash stated, the store.
+def _hides_body(asked: SignedRequest) -> bool:
+    """Say whether there may be a body that neither we saw nor the store can compare with a hash that is stated.
 
-    It was verified as if there were none; whether there is one, a gateway that keeps it to itself does not say.
-
-    Raises:
-        BodyMismatch: It does.
+    Whether there is one, a gateway that keeps it to itself does not say.
     """
-    stated = HEADER in asked.fields or HEADER in map(str.lower, asked.names)
-    assumed = claim.payload == "signed" and claim.seen_body_sha256 is None and not stated
-    if assumed and asked.method not in _BODILESS:
-        raise BodyMismatch("the signature covers the body, and the gateway did not show it")
+    if asked.method in _BODILESS:
+        return False
+    return HEADER not in asked.fields and HEADER not in map(str.lower, asked.names)
 
 
 async def signed_form(request: web.Request) -> bytes | None:
