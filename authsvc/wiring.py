@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect
 
-from authsvc.cache.clients import open_redis
 from authsvc.cache.directory import CachedDirectory, Shared
 from authsvc.cache.local import LocalCache
 from authsvc.cache.replays import MemoryReplays, RedisReplays
 from authsvc.cache.seal import Sealer
-from authsvc.cache.shared import RedisSharedCache
 from authsvc.certificates.memory import NoCertificates
 from authsvc.certificates.sql import SQLCertificates
 from authsvc.directory.cipher import SecretCipher
@@ -40,7 +38,7 @@ from authsvc.service.policy import Policy
 from authsvc.service.service import Service, remembers_nothing
 from authsvc.service.soap_policy import SoapPolicy
 from authsvc.service.verify import Verify
-from authsvc.signing import ByPublicKey, c14n
+from authsvc.signing import ByPublicKey
 from authsvc.signing.cloudstack import CloudStack
 from authsvc.signing.s3v2 import S3V2, SUB_RESOURCES
 from authsvc.signing.s3v2post import S3V2Post
@@ -55,7 +53,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from authsvc.model import AccessKey
+    from authsvc.cache.shared import RedisSharedCache
+    from authsvc.model import AccessKey, Secret
     from authsvc.ops.metrics import Metrics
     from authsvc.ops.tracing import Tracing
     from authsvc.ports import Audit, Certificates, Directory, EventSink, Regions, Users
@@ -306,8 +305,15 @@ def cipher(settings: Settings) -> SecretCipher:
 async def _certificates(
     settings: Settings, stack: AsyncExitStack, directory: AsyncEngine | None
 ) -> Certificates:
-    """Choose where certificates are kept: a database given, the embedded directory, or nowhere."""
-    c14n.check()
+    """Choose where certificates are kept: a database given, the embedded directory, or nowhere.
+
+    Raises:
+        ValueError: They are, and the XML library at hand would not do for the signatures made with them.
+    """
+    if keeps_certificates(settings):
+        from authsvc.signing import c14n  # noqa: PLC0415 - with the XML library, 4 MiB
+
+        c14n.check()
     if settings.own_database_url is not None:
         own = await stack.enter_async_context(open_own_engine(settings))
         return SQLCertificates(own, clock=CLOCK)
@@ -335,9 +341,22 @@ def _audited(
 def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None:
     if settings.redis_url is None:
         return None
-    cache = RedisSharedCache(open_redis(settings.redis_url), CLOCK)
+    cache = shared_cache(settings.redis_url)
     stack.push_async_callback(cache.close)
     return cache
+
+
+def shared_cache(url: Secret) -> RedisSharedCache:
+    """Make the shared cache at the address; nothing is connected yet.
+
+    Raises:
+        ValueError: The URL cannot be used.
+    """
+    # Here and not above: 9 MiB, which a process without a Redis never needs.
+    from authsvc.cache.clients import open_redis  # noqa: PLC0415
+    from authsvc.cache.shared import RedisSharedCache  # noqa: PLC0415
+
+    return RedisSharedCache(open_redis(url), CLOCK)
 
 
 def _shared(settings: Settings, redis: RedisSharedCache, tracing: Tracing | None) -> Shared:

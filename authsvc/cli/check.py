@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cache.clients import open_redis
-from authsvc.cache.shared import RedisSharedCache
 from authsvc.cli.ext_authz import check_port
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.failing import told_in_one_line
@@ -26,6 +24,7 @@ from authsvc.wiring import (
     keeps_certificates,
     open_certificates,
     open_directory_engine,
+    shared_cache,
 )
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         yield "ok", "shared cache: none, each process remembers for itself"
         return
     try:
-        cache = RedisSharedCache(open_redis(settings.redis_url), CLOCK)
+        cache = shared_cache(settings.redis_url)
     except ValueError as error:
         yield "fail", f"shared cache: {error}"
         return

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from authsvc.errors import AuthError
 from authsvc.settings import SettingsError
@@ -24,11 +23,15 @@ def told_in_one_line() -> Iterator[None]:
         fail(*error.problems)
     except AuthError as error:
         fail(*error.detail.get("reasons", [error.message]))
-    except SQLAlchemyError as error:
-        number = getattr(getattr(error, "orig", None), "args", ("",))[0]
-        fail(f"the database did not do it: {type(error).__name__} {number}")
     except (ValueError, OSError) as error:
         fail(*str(error).splitlines())
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - most commands have no database
+
+        if not isinstance(error, SQLAlchemyError):
+            raise
+        number = getattr(getattr(error, "orig", None), "args", ("",))[0]
+        fail(f"the database did not do it: {type(error).__name__} {number}")
 
 
 def fail(*problems: str) -> None:

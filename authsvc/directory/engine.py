@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import socket
-import sqlite3
 import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -120,6 +119,8 @@ def _open_memory(name: str) -> AsyncEngine:
 
     A query that is cancelled takes its connection with it, so one more is held that nobody asks anything.
     """
+    import sqlite3  # noqa: PLC0415 - 1 MiB, which only an embedded directory needs
+
     anchor = sqlite3.connect(f"{name}?mode=memory&cache=shared", uri=True, check_same_thread=False)
     engine = _embedded(make_url(f"sqlite+aiosqlite:///{name}{_IN_MEMORY}"), size=1)
     event.listen(engine.sync_engine, "engine_disposed", lambda _engine: anchor.close())

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Column, DateTime, MetaData, String, Table, insert, inspect, select, update
 
 from authsvc.directory.tables import ACCOUNT, API_KEYPAIR, DOMAIN, USER
@@ -70,6 +68,10 @@ def migrate(connection: Connection, branch: str | None = None) -> None:
     Raises:
         ValueError: The database holds CloudStack's tables.
     """
+    # Here and not above: 12 MiB, which a process that serves CloudStack's tables never needs.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_scripts()))
     config.attributes["connection"] = connection

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from authsvc.errors import AuthError, CertificateProblem, UnknownCertificate, UnknownUser
 from authsvc.model import Certificate
 from authsvc.service.authenticate import SCHEME
-from authsvc.signing import possession, wssecurity
 from authsvc.signing.certificate import certified
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ class Register:
         await self._certificates.revoke(sha256, at=self._clock.now())
 
     async def _keep(self, proof: bytes, user_id: str) -> Certificate:
+        from authsvc.signing import wssecurity  # noqa: PLC0415 - as in authenticate
+
         policy = self._authenticate.policy
         claim = await self._authenticate.read(proof)
         about = certified(claim.certificate)
@@ -88,6 +89,8 @@ def _check_purpose(claim: SoapClaim, user_id: str, *, must: bool) -> None:
     Any message signed by the key shows that its holder was there; one that names the user shows that they
     meant this. A message made for a gateway, and caught on its way, then proves nothing here.
     """
+    from authsvc.signing import possession  # noqa: PLC0415 - as in authenticate
+
     made_for = possession.made_for(claim)
     if made_for is None and must:
         raise CertificateProblem(

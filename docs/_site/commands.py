@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.main import main
+from authsvc.cli.main import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ WIDTH = 76
 
 def commands() -> str:
     """Write every command: its usage, what it does, its options, an example."""
-    return "\n".join(_command(main, "authsvc", None, 2))
+    return "\n".join(_command(whole(), "authsvc", None, 2))
 
 
 def _command(command: click.Command, name: str, parent: click.Context | None, level: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ import tomllib
 import click
 import pytest
 
-from authsvc.cli.main import main
+from authsvc.cli.main import main, whole
 from authsvc.faces.keystone.passwords import PasswordHash
 from tests.clients.capture import Store
 from tests.clients.conftest import running_region
@@ -61,11 +61,11 @@ def failed(*words, **options):
 
 def test_every_command_has_an_example_in_its_help():
     # In one process, for the sake of time; that --help works as a process is the next test.
-    for words in words_of(main):
+    for words in words_of(whole()):
         with pytest.raises(SystemExit) as ended:
             main([*words, "--help"], prog_name="authsvc")
         assert ended.value.code == 0
-    for words in ((), *words_of(main)):
+    for words in ((), *words_of(whole())):
         context = click.Context(main, info_name="authsvc")
         found = main
         for word in words:

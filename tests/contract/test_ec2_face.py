@@ -13,10 +13,13 @@ from botocore.credentials import Credentials
 from jsonschema import Draft202012Validator
 
 from authsvc.errors import CertificatesUnavailable
+from authsvc.faces.ec2.schemas import SignedPart, SoapMessage
 from authsvc.faces.native.openapi import document
 from authsvc.model import Certificate
 from authsvc.service.soap_policy import SoapPolicy
 from authsvc.signing import possession
+from authsvc.signing.envelope import VERSIONS
+from authsvc.signing.wssecurity import DIGESTS, SIGNATURES
 from tests import soap
 from tests.standins import AUTHORIZED, POOR_TOKEN, TOKEN, World, secret_of
 
@@ -110,6 +113,18 @@ async def test_answers_are_what_is_described(client, schemas):
         answer = await response.json()
         schemas("KnownRegions", answer)
         assert [region["id"] for region in answer["regions"]] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "names"),
+    [
+        (SoapMessage, "soap", VERSIONS),
+        (SoapMessage, "signature_algorithm", SIGNATURES),
+        (SignedPart, "digest", DIGESTS),
+    ],
+)
+def test_what_is_described_is_what_can_be_read(schema, field, names):
+    assert tuple(schema().fields[field].validate.choices) == tuple(names.values())
 
 
 async def test_the_log_says_who_and_never_what(client, world):

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from authsvc.cli.main import main
+from authsvc.cli.main import whole
 from authsvc.faces.native.openapi import document
 from docs._site.refusals import codes, tree
 
@@ -134,7 +134,7 @@ def commands(group, *before):
 
 def test_every_command_is_told(site):
     page = text(site, "cli.html")
-    assert [name for name in commands(main, "authsvc") if f"Usage: {name}" not in page] == []
+    assert [name for name in commands(whole(), "authsvc") if f"Usage: {name}" not in page] == []
     assert "-h, --help" in page
 
 
