@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.cache.seal import Sealer
+from authsvc.cache.seal import BrokenSeal, Sealer
 from authsvc.cli.supervisor import LISTEN_EVERY
 from authsvc.model import AccessKey
 from tests.load import Load
 from tests.region import Region, ask, await_that, signed
 
 COUNT = 2
+ROTATE_EVERY, ROTATE_FOR = map(float, os.environ.get("AUTHSVC_TEST_ROTATION", "2/8").split("/"))
+"""Seconds between two changes of the keys that seal, and for which they go on; 5/60 is what is promised."""
 
 
 @pytest.fixture
@@ -31,11 +33,12 @@ def seals(tmp_path):
 
 @pytest.fixture
 def region(request, mariadb, redis_server, seals, tmp_path):
-    """A region with workers; a parameter says how long they drain."""
+    """A region with workers; a parameter sets what is to be otherwise."""
     options = {
-        "AUTHSVC_DRAIN": getattr(request, "param", "0.5"),
+        "AUTHSVC_DRAIN": "0.5",
         "AUTHSVC_FRESH_FOR": "60",
         "AUTHSVC_CACHE_KEYS_FILE": str(seals),
+        **getattr(request, "param", {}),
     }
     with Region(mariadb, "4.23", tmp_path / "region", redis=redis_server, **options) as made:
         del made.authsvc.environment["AUTHSVC_CACHE_KEYS"]
@@ -126,6 +129,46 @@ def test_the_keys_that_seal_are_rotated_without_losing_a_request(region, seals, 
     assert sealer.open(name, sealed)
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("region", [{"AUTHSVC_FRESH_FOR": "1"}], indirect=True)
+def test_keys_that_seal_may_change_all_the_time(region, seals, redis_server):
+    """Faster than the workers are replaced, if it must be: a record that one cannot open is a miss, and no failure."""
+    with Load(region.authsvc.url, region, pause=0.01) as load:
+        await_that(lambda: len(load.statuses) > 50, "a steady load")
+        until, keys = time.monotonic() + ROTATE_FOR, seals.read_text()
+        while time.monotonic() < until:
+            former, keys = keys.splitlines(keepends=True)[0], new_seal()
+            seals.write_text(keys + former, encoding="utf-8")
+            region.authsvc.signal(signal.SIGHUP)
+            time.sleep(ROTATE_EVERY)
+        seals.write_text(keys, encoding="utf-8")
+        before = children(region)
+        region.authsvc.signal(signal.SIGHUP)
+        await_that(lambda: not before & children(region), "everybody to have the last key alone", within=120)
+    assert load.failures == []
+    assert set(load.statuses) == {200}
+    assert_opened_no_more(region, redis_server, of=former, now=keys)
+
+
+def assert_opened_no_more(region, redis_server, *, of, now):
+    """Put what a key that was taken away has sealed where they look."""
+    bob = region.people["bob"]
+    await_that(lambda: region.verify(signed(bob)).status == 200, "an answer")
+    sealer, former = Sealer([base64.b64decode(now)]), Sealer([base64.b64decode(of)])
+    (name,) = sealer.names(AccessKey(bob.access_key))
+    record = sealer.open(name, await_that(lambda: redis_server.execute("GET", name), "the record"))
+    with pytest.raises(BrokenSeal):
+        former.open(name, redis_server.execute("GET", name))
+
+    def refused():
+        redis_server.execute("SET", name, former.seal(name, record))
+        assert region.verify(signed(bob)).json["freshness"]["source"] in {"memory", "database"}
+        shown = ask(f"{region.authsvc.ops}/metrics").body.decode()
+        return re.search(r'authsvc_cache_rejects_total\{why="seal",worker="\d"\} [1-9]', shown)
+
+    await_that(refused, "the broken seal to be counted")
+
+
 def test_what_cannot_serve_replaces_nobody(region):
     before = children(region)
     callers = region.folder / "callers.toml"
@@ -141,7 +184,7 @@ def test_what_cannot_serve_replaces_nobody(region):
     region.authsvc.stderr.write_text("")  # where the one that could not serve had said why
 
 
-@pytest.mark.parametrize("region", ["3"], indirect=True)
+@pytest.mark.parametrize("region", [{"AUTHSVC_DRAIN": "3"}], indirect=True)
 def test_sent_away_they_drain_and_leave_nobody_behind(region):
     workers = children(region)
     with Load(region.authsvc.url, region) as load:
