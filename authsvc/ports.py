@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from authsvc.model import AccessKey, Certificate, Credential, Identity, Region
 
@@ -137,6 +137,14 @@ class SharedCache(Protocol):
 
         Raises:
             SharedCacheUnavailable: It was not kept.
+        """
+        ...
+
+    def pages(self, prefix: str, *, most: int) -> AsyncIterator[Mapping[str, bytes]]:
+        """Yield records whose names begin so, by name and some at a time; ``most`` of them at most, in no order.
+
+        Raises:
+            SharedCacheUnavailable: No answer in time; what was yielded before is good.
         """
         ...
 

@@ -27,7 +27,7 @@ from authsvc.events.audit import FileAudit, FileEvents, Record
 from authsvc.events.ledger import Ledger
 from authsvc.events.several import SeveralEvents
 from authsvc.events.silent import SilentEvents
-from authsvc.ops.health import Health
+from authsvc.ops.health import Health, is_warm
 from authsvc.regions.absent import AbsentRegions
 from authsvc.regions.sql import SQLRegions
 from authsvc.service.authenticate import Authenticate
@@ -147,7 +147,7 @@ async def open_service(
             edge = edge_directory(settings, settings.edge_keys)
             source = _Source(origin=edge, directory=edge, users=edge, regions=AbsentRegions())
         directory = source.directory
-        await stack.enter_async_context((health or Health()).watch(source.origin))
+        await stack.enter_async_context((health or Health()).watch(source.origin, source.warm_up))
         events, audit = _audited(settings, stack, metrics, events or SilentEvents())
         certificates = await _certificates(settings, stack, source.engine)
         authenticate = Authenticate(
@@ -193,6 +193,7 @@ class _Source:
     engine: AsyncEngine | None = None
     redis: RedisSharedCache | None = None
     forget: Callable[[AccessKey], Awaitable[None]] = remembers_nothing
+    warm_up: Callable[[], Awaitable[None]] = is_warm
 
 
 async def _database(
@@ -222,6 +223,7 @@ async def _database(
         engine=engine,
         redis=redis,
         forget=directory.forget,
+        warm_up=directory.warm_up,
     )
 
 

@@ -6,6 +6,7 @@ What it remembers are facts, with the time they were read; never a decision.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from authsvc.cache.flight import Flights
 from authsvc.cache.record import Record, read, write
-from authsvc.cache.seal import BrokenSeal
+from authsvc.cache.seal import NAMES, BrokenSeal
 from authsvc.errors import DirectoryUnavailable, SharedCacheUnavailable, Unavailable
 from authsvc.model import Freshness
 
@@ -34,6 +35,9 @@ the future, of another key; a record that could not be written."""
 
 MOST_WRITES = 256
 """Records on their way to the shared cache at most; beyond it they are not shared."""
+
+MOST_TAKEN_OVER = 10_000
+"""Records a process takes over from the shared cache at its start: half a second of work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,21 @@ class CachedDirectory:
         """Ask the origin."""
         await self._origin.ping()
 
+    async def warm_up(self) -> None:
+        """Take over what the region remembers, so that nobody is worse off here than at a process that has run for long.
+
+        A key somebody is using then has its record here before it is first asked for: whatever a database, Redis or
+        a busy machine does in that moment, there is something to answer by. Tombstones name no key; each is seen
+        when its key is asked for.
+        """
+        if self._shared is None:
+            return
+        shared = self._shared
+        with contextlib.suppress(SharedCacheUnavailable):  # then each is looked for when it is asked for
+            async for page in shared.cache.pages(NAMES, most=MOST_TAKEN_OVER):
+                for name, sealed in page.items():
+                    self._take_over(shared, name, sealed)
+
     async def forget(self, access_key: AccessKey) -> None:
         """Make what anybody in the region remembers of the key unusable.
 
@@ -179,6 +198,21 @@ class CachedDirectory:
                 news = self._local.put(access_key, record) or news
         return self._local.get(access_key) if news else None
 
+    def _take_over(self, shared: Shared, name: str, sealed: bytes) -> None:
+        """Remember the record; one that is of no use is nobody's question, and is not counted."""
+        try:
+            record = read(shared.sealer.open(name, sealed), source="redis")
+        except ValueError:
+            return
+        if record.credential is not None and self._of_an_age(record):
+            access_key = record.credential.access_key
+            if name in shared.sealer.names(access_key):
+                self._local.put(access_key, record)
+
+    def _of_an_age(self, record: Record) -> bool:
+        """Say whether it is neither too old nor from the future."""
+        return -CLOCKS_APART <= self._clock.now() - record.as_of <= self._max_stale + CLOCKS_APART
+
     def _opened(self, access_key: AccessKey, name: str, sealed: bytes) -> Record | None:
         if self._shared is None:
             return None
@@ -190,8 +224,7 @@ class CachedDirectory:
         except ValueError:
             self.rejects["layout"] += 1
             return None
-        age = self._clock.now() - record.as_of
-        if age < -CLOCKS_APART or age > self._max_stale + CLOCKS_APART:
+        if not self._of_an_age(record):
             self.rejects["age"] += 1
             return None
         if record.credential is not None and record.credential.access_key != access_key:

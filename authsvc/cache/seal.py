@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from authsvc.model import AccessKey
 
 VERSION = b"\x01"
+NAMES = "authsvc:1:"
+"""What the name of every record begins with."""
+
 _KID, _NONCE, _TAG = 4, 12, 16
 SHORTEST = len(VERSION) + _KID + _NONCE + _TAG
 
@@ -52,7 +55,7 @@ class Sealer:
     def names(self, access_key: AccessKey) -> list[str]:
         """Return the names to look under; the first is the one to write under."""
         text = access_key.encode("utf-8", "surrogatepass")
-        return [f"authsvc:1:{hmac.digest(pepper, text, 'sha256')[:16].hex()}" for pepper in self._peppers]
+        return [f"{NAMES}{hmac.digest(pepper, text, 'sha256')[:16].hex()}" for pepper in self._peppers]
 
     def seal(self, name: str, record: bytes) -> bytes:
         """Seal a record under its name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,16 +38,23 @@ class Inherited:
         faces: The listener all workers share.
         ops: A listener of its own on the loopback.
         leash: A pipe that ends with the supervisor.
+        patience: Seconds to wait to be ready before connections are accepted.
     """
 
     faces: Listener
     ops: Listener
     leash: int
+    patience: int
 
     @classmethod
-    def adopt(cls, faces: int, ops: int, leash: int) -> Inherited:
-        """Take over the descriptors the process was started with."""
-        return cls(faces=Listener(fileno=faces), ops=Listener(fileno=ops), leash=leash)
+    def adopt(cls, faces: int, ops: int, leash: int, patience: int) -> Inherited:
+        """Take over the descriptors the process was started with, and how long it may take to become ready."""
+        return cls(faces=Listener(fileno=faces), ops=Listener(fileno=ops), leash=leash, patience=patience)
+
+    def let_go(self) -> bool:
+        """Say whether the supervisor is gone."""
+        ended, _, _ = select.select([self.leash], [], [], 0)
+        return bool(ended)
 
 
 def listen_on(host: str, port: int) -> Listener:

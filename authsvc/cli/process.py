@@ -32,7 +32,7 @@ from authsvc.ops.traffic import Traffic
 from authsvc.wiring import open_service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from authsvc.app import Tell
     from authsvc.cli.listener import Inherited, Listener
@@ -43,9 +43,6 @@ KEEPALIVE = 75.0
 
 FINISH = 10.0
 """Seconds requests in flight get to finish once the sockets are closed."""
-
-WARM_UP = 2.0
-"""Seconds a worker waits to be ready before it accepts connections, at most."""
 
 
 def read_callers(settings: Settings) -> Callers:
@@ -127,7 +124,8 @@ async def started(
         )
         tls = tls_context(settings)
         at = (settings.host, settings.port) if inherited is None else inherited.faces
-        faces = await _listen(stack, app, at, tls=tls, traffic=traffic, health=health)
+        ready = None if inherited is None else partial(_ready, health, inherited)
+        faces = await _listen(stack, app, at, tls=tls, traffic=traffic, ready=ready)
         ext_authz = None
         if settings.ext_authz_port is not None:
             answers = answered(settings, callers, app[SERVICE], tell, shared=inherited is not None)
@@ -162,9 +160,9 @@ async def _listen(
     *,
     tls: ssl.SSLContext | None = None,
     traffic: Traffic | None = None,
-    health: Health | None = None,
+    ready: Callable[[], Awaitable[None]] | None = None,
 ) -> str:
-    """Listen at an address, or where it is listened already; there, with ``health``, once ready."""
+    """Listen at an address, or, once ``ready``, where it is listened already."""
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE, shutdown_timeout=FINISH)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
@@ -173,8 +171,8 @@ async def _listen(
         site = web.TCPSite(runner, *at, ssl_context=tls, backlog=BACKLOG)
     else:
         site = web.SockSite(runner, at, ssl_context=tls, backlog=AT_ONCE)
-        if health is not None:
-            await _ready_soon(health)
+        if ready is not None:
+            await ready()
     await site.start()
     if traffic is not None:
         stack.push_async_callback(traffic.end, within=FINISH)
@@ -182,11 +180,11 @@ async def _listen(
     return url(runner.addresses[0], tls=tls is not None)
 
 
-async def _ready_soon(health: Health) -> None:
-    """Leave requests to the other workers until this one is ready; not for long, as there may be no others."""
+async def _ready(health: Health, inherited: Inherited) -> None:
+    """Leave requests to the other workers until this one is ready, or has been waiting for long enough."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(WARM_UP):
-            while not health.ready:  # noqa: ASYNC110 - once in a process's life
+        async with asyncio.timeout(inherited.patience):
+            while not health.ready and not inherited.let_go():  # noqa: ASYNC110 - once in a process's life
                 await asyncio.sleep(0.02)
 
 

@@ -18,8 +18,8 @@ from authsvc.cli.supervisor import supervise
     type=click.IntRange(1, 256),
     help="Processes behind one listener, one for each core that is to be used; without it there is this one.",
 )
-@click.option("--inherited", type=int, nargs=3, hidden=True)  # by a worker, from its supervisor
-def serve(workers: int | None, inherited: tuple[int, int, int] | None) -> None:
+@click.option("--inherited", type=int, nargs=4, hidden=True)  # by a worker, from its supervisor
+def serve(workers: int | None, inherited: tuple[int, int, int, int] | None) -> None:
     """Run the service from AUTHSVC_* until SIGTERM, which drains it.
 
     Not ready first, so that balancers stop sending; then requests in flight finish; then it closes. A second

@@ -33,8 +33,11 @@ FIRST_REST, LONGEST_REST = 0.25, 30.0
 SETTLED = 30.0
 """Seconds after which a worker counts as one that can live, and its place's rests begin anew."""
 
-BECOME_READY = 60.0
-"""Seconds a successor gets to become ready, before the one it was to replace stays."""
+BECOME_READY = 60
+"""Seconds a successor gets to become ready, before the one it was to replace stays; it accepts nothing before."""
+
+WARM_UP = 2
+"""Seconds any other worker waits to be ready before it accepts connections, as there may be nobody else to."""
 
 LISTEN_EVERY, DEAF_AFTER, STARTS_WITHIN = 5.0, 3, 12
 """Seconds between two looks at each worker; how often in a row it may not answer before it is ended; and how often
@@ -102,11 +105,19 @@ class Supervisor:
                     self._send(worker, signal.SIGKILL)
                 await asyncio.wait(late)
 
-    async def _start(self, place: int) -> Worker:
+    async def _start(self, place: int, *, patience: int = WARM_UP) -> Worker:
         with contextlib.closing(listen_on(LOOPBACK, 0)) as ops, pipe() as (given, kept):
             descriptors = (self._listener.fileno(), ops.fileno(), given)
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "authsvc", "serve", "--inherited", *map(str, descriptors)),
+                *(
+                    sys.executable,
+                    "-m",
+                    "authsvc",
+                    "serve",
+                    "--inherited",
+                    *map(str, descriptors),
+                    str(patience),
+                ),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=descriptors,
             )
@@ -158,7 +169,7 @@ class Supervisor:
 
     async def _replace(self, place: int) -> bool:
         try:
-            successor = await self._start(place)
+            successor = await self._start(place, patience=BECOME_READY)
         except OSError:  # the machine has no process or socket left
             self._tell("worker not replaced", self._places[place])
             return False

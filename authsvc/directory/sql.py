@@ -49,6 +49,9 @@ LONGEST_KEY = 255
 
 LONGEST_UUID = 40
 
+NOBODYS = AccessKey("-")
+"""A key too short to be anybody's, for the question that finds out whether questions can be asked."""
+
 MOST_PLACES = 2
 """Tables in which keys are kept at most."""
 
@@ -221,6 +224,9 @@ class SQLDirectory:
 
     async def _look_closely(self, connection: AsyncConnection) -> Plan:
         plan = await self._look(connection)
+        await self._rows(
+            connection, NOBODYS
+        )  # compiled now, not while somebody waits; and granted, or told at once
         if connection.dialect.name != "sqlite":
             theirs = await connection.scalar(select(func.unix_timestamp(func.now(6)))) or 0
             self.clock_skew = self._clock.now() - float(theirs)

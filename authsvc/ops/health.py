@@ -1,6 +1,7 @@
 """Alive, ready, and if not ready why not.
 
-Ready means "send requests here". It takes one good look at the directory to become so; after that a database
+Ready means "send requests here". It takes one good look at the directory to become so, and what warms the process
+up, so that the first to ask waits no longer than the thousandth; after that a database
 that is away degrades the service, which goes on answering from what it remembers, but does not take it out
 of rotation: every process would leave at once, and an outage would become a blackout. A directory that answers
 and is not understood (its schema, its encryption) does take it out.
@@ -15,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 from authsvc.errors import DirectoryUnready, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from authsvc.ports import Directory
 
 EVERY = 1.0
 """Seconds between two looks."""
+
+
+async def is_warm() -> None:
+    """Warm up what needs no warming."""
 
 
 class Health:
@@ -48,10 +53,12 @@ class Health:
         """Turn not ready for good."""
         self._draining = True
 
-    async def look(self, directory: Directory) -> None:
-        """Ask the directory once and remember what it said."""
+    async def look(self, directory: Directory, warm_up: Callable[[], Awaitable[None]] = is_warm) -> None:
+        """Ask the directory once and remember what it said; on the way to being ready, warm up."""
         try:
             await directory.ping()
+            if not self._seen_ready:
+                await warm_up()
         except DirectoryUnready as error:
             self._seen_ready = False
             self._trouble = [
@@ -64,16 +71,18 @@ class Health:
             self._trouble = []
 
     @asynccontextmanager
-    async def watch(self, directory: Directory) -> AsyncIterator[None]:
+    async def watch(
+        self, directory: Directory, warm_up: Callable[[], Awaitable[None]] = is_warm
+    ) -> AsyncIterator[None]:
         """Keep looking while the context is open."""
-        task = asyncio.create_task(self._keep_looking(directory), name="health")
+        task = asyncio.create_task(self._keep_looking(directory, warm_up), name="health")
         try:
             yield
         finally:
             task.cancel()
             await asyncio.wait([task])
 
-    async def _keep_looking(self, directory: Directory) -> None:
+    async def _keep_looking(self, directory: Directory, warm_up: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self.look(directory)
+            await self.look(directory, warm_up)
             await asyncio.sleep(EVERY)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from authsvc.cache.clients import DEADLINE, open_redis
-from authsvc.cache.shared import LONGEST, MemorySharedCache, RedisSharedCache
+from authsvc.cache.shared import LONGEST, PAGE, MemorySharedCache, RedisSharedCache
 from authsvc.errors import SharedCacheUnavailable
 from authsvc.model import Secret
 from authsvc.wiring import SystemClock
@@ -101,6 +101,30 @@ async def test_what_is_back_is_used_again(world):
     assert list(await world.cache.get("a")) == [b"one"]
 
 
+async def test_all_of_a_prefix_are_found_page_by_page(world):
+    wanted = {f"ours:{number}": str(number).encode() for number in range(PAGE + 7)}
+    for name, record in {**wanted, "theirs:1": b"x"}.items():
+        await world.cache.put(name, record, ttl=60)
+    found = {}
+    async for page in world.cache.pages("ours:", most=10_000):
+        found |= page
+    assert found == wanted
+
+
+async def test_of_more_than_asked_for_no_more_are_read(world):
+    for number in range(PAGE + 7):
+        await world.cache.put(f"ours:{number}", b"x", ttl=60)
+    assert (
+        len([name async for page in world.cache.pages("ours:", most=PAGE + 3) for name in page]) == PAGE + 3
+    )
+
+
+async def test_of_what_is_away_there_are_no_pages(world):
+    world.take_away()
+    with pytest.raises(SharedCacheUnavailable):
+        await anext(world.cache.pages("", most=1))
+
+
 # --- what only a server can do --------------------------------------------------------------------------------
 
 
@@ -139,6 +163,7 @@ async def test_another_kind_of_value_is_no_record(redis, redis_server, poison):
     redis_server.execute(*poison)
     await redis.put("b", b"two", ttl=60)
     assert list(await redis.get("a", "b")) == [None, b"two"]
+    assert [page async for page in redis.pages("", most=10)] == [{"b": b"two"}]
 
 
 async def test_of_a_giant_value_only_the_beginning_is_read(redis, redis_server):

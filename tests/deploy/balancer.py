@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.gateways.programs import environment, program
 from tests.processes import HOST, Process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-UNPACKED = Path(__file__).parents[2] / ".cache" / "haproxy"
+    from pathlib import Path
 
 # No retry and no redispatch: what fails, fails in front of the caller, and is counted.
 CONFIGURATION = """
@@ -42,7 +40,7 @@ class HAProxy:
     """An HAProxy of our own in front of pairs of ports: faces, ops."""
 
     def __init__(self, *backends: tuple[int, int]) -> None:
-        self.process = Process("haproxy", _program(), self._arguments, self._answers)
+        self.process = Process("haproxy", program("haproxy"), self._arguments, self._answers, environment())
         self.url = f"http://{HOST}:{self.process.port}"
         servers = [
             f"    server s{number} {HOST}:{faces} port {ops}\n"
@@ -85,8 +83,3 @@ class HAProxy:
         except OSError:
             return False
         return True
-
-
-def _program() -> Path:
-    found = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    return Path(found) if found else UNPACKED / "haproxy"

@@ -1,4 +1,4 @@
-"""Rolling restarts under load, behind HAProxy: five rounds, ten thousand requests and more, none failed."""
+"""Rolling restarts under load, behind HAProxy: five rounds, ten thousand requests and more, not one failed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ from tests.processes import free_port
 from tests.region import Authsvc, Region, await_that
 
 ROUNDS, REQUESTS = 5, 10_000
-UNTOLD = 0.005
-"""Share of questions that a process fresh from the start may not be able to answer, and say so, with 503.
-
-Its memory is cold, and on a machine that has other things to do a database may take longer than the 140 ms it is
-given. Nothing is lost by that; of what is lost none is allowed.
-"""
 PAUSE = 0.01  # of each of eight callers: a load that two cores carry beside the processes that start
 
 
@@ -70,15 +64,16 @@ def started(region):
         pod.service.kill()
 
 
-def assert_nothing_lost(load):
+def assert_nothing_failed(load):
+    """Not one: nothing lost, nothing cut off, and no 503 from a process that is fresh from the start."""
     assert load.failures == []
     assert set(load.statuses) == {200}
-    assert load.untold <= UNTOLD * len(load.statuses)
 
 
 @pytest.mark.timeout(600)
-def test_two_services_restarted_in_turn_lose_no_request(region, started):
-    pods = [started(), started()]
+def test_two_services_restarted_in_turn_fail_no_request(region, started):
+    """One as a container runs it, one as the systemd unit does."""
+    pods = [started(), started("--workers", "2")]
     with HAProxy(*((pod.port, pod.ops_port) for pod in pods)) as balancer:
         await_that(lambda: balancer.up() == 2, "both to be seen")
         with Load(balancer.url, region, callers=8, pause=PAUSE) as load:
@@ -87,12 +82,12 @@ def test_two_services_restarted_in_turn_lose_no_request(region, started):
                     pod.restart()
                     await_that(lambda: balancer.up() == 2, "it to be seen again")
             await_that(lambda: len(load.statuses) >= REQUESTS, "the rest of the requests", within=300)
-    assert_nothing_lost(load)
-    print(f"{len(load.statuses)} requests, {ROUNDS} rounds of 2 restarts: none lost, {load.untold} untold")
+    assert_nothing_failed(load)
+    print(f"{len(load.statuses)} requests, {ROUNDS} rounds of 2 restarts: none failed")
 
 
 @pytest.mark.timeout(600)
-def test_workers_replaced_behind_one_address_lose_no_request(region, started):
+def test_workers_replaced_behind_one_address_fail_no_request(region, started):
     pod = started("--workers", "2")
     with HAProxy((pod.port, pod.ops_port)) as balancer:
         await_that(lambda: balancer.up() == 1, "it to be seen")
@@ -101,10 +96,8 @@ def test_workers_replaced_behind_one_address_lose_no_request(region, started):
                 pod.service.signal(signal.SIGHUP)
                 await_that(lambda wanted=round_ * 2: replaced(pod) == wanted, "a round", within=120)
             await_that(lambda: len(load.statuses) >= REQUESTS, "the rest of the requests", within=300)
-    assert_nothing_lost(load)
-    print(
-        f"{len(load.statuses)} requests, {ROUNDS} rounds of 2 replacements: none lost, {load.untold} untold"
-    )
+    assert_nothing_failed(load)
+    print(f"{len(load.statuses)} requests, {ROUNDS} rounds of 2 replacements: none failed")
 
 
 @pytest.mark.timeout(600)

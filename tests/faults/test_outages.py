@@ -97,6 +97,20 @@ def test_a_database_that_is_gone_leaves_what_is_remembered(region, database, how
     await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "the service to be well")
 
 
+def test_a_process_fresh_from_the_start_answers_for_whom_the_region_knows(region, database, cache):
+    """Whatever happens between its readiness and its first question: it took over what Redis holds before it was ready."""
+    cache.execute("FLUSHALL")
+    assert yes(region, "alice")
+    await_that(lambda: cache.execute("DBSIZE") == 1, "the record to be shared")
+    assert region.authsvc.stop() == 0
+    region.authsvc.start().await_ready()
+    database.pause()
+    cache.pause()
+    assert yes(region, "alice") == "stale"
+    assert region.verify(signed(region.people["bob"])).status == 503
+    database.mend()
+
+
 @pytest.mark.parametrize("how", ["killed", "paused"])
 def test_a_cache_that_is_gone_is_no_failure(region, cache, how):
     assert yes(region, "alice")

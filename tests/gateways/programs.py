@@ -46,6 +46,11 @@ def program(name: str) -> Path:
     return find_program(name, unpacked=str(UNPACKED) if UNPACKED.is_dir() else None)
 
 
+def environment() -> Mapping[str, str]:
+    """Return the environment of a gateway: with the libraries of the unpacked tree, where there is one."""
+    return server_environment(str(UNPACKED) if UNPACKED.is_dir() else None)
+
+
 def programs() -> list[Path]:
     """Return all of them, for `./tests/run` to see whether they are there."""
     return [program(name) for name in GATEWAYS]
@@ -76,7 +81,7 @@ class Gateway:
             program(self.name),
             self._command,
             self._answers,
-            server_environment(str(UNPACKED)) if UNPACKED.is_dir() else None,
+            environment(),
         )
         self._values = {
             "127.0.0.1:8180": authsvc,

@@ -103,6 +103,23 @@ async def test_what_is_kept_is_given_back_by_every_kind(opened, url):
     assert await get(cache, *names(2)) == [None, None]
 
 
+async def test_every_kind_tells_what_it_keeps(opened, url):
+    """As a process that starts asks; a cluster keeps it in several places."""
+    cache = opened(url)
+    wanted = dict.fromkeys(names(50), b"record")
+    for name, record in wanted.items():
+        await put(cache, name, record)
+
+    async def kept():
+        found = {}
+        async for page in cache.pages("authsvc:1:", most=10_000):
+            found |= page
+        return found
+
+    found = await insist(kept, lambda found: wanted.items() <= found.items())
+    assert wanted.items() <= found.items()
+
+
 async def test_it_goes_with_its_time(opened, redis_server):
     cache = opened(redis_server.url())
     (name,) = names(1)

@@ -497,3 +497,73 @@ async def test_nobodys_key_is_forgotten_too(world):
     world.clock.advance(0.1)
     await world.here.forget(NOBODYS)
     assert await world.source(key=NOBODYS) == "database"
+
+
+# --- warming up -----------------------------------------------------------------------------------------------
+
+
+async def test_a_process_that_warmed_up_answers_though_everything_is_away(world):
+    await world.source()
+    world.clock.advance(FRESH + 1)
+    fresh_from_the_start = world.process()
+    await fresh_from_the_start.warm_up()
+    world.origin.down = True
+    world.redis.down = True
+    assert await world.source(fresh_from_the_start) == "stale"
+    with pytest.raises(DirectoryUnavailable):
+        await world.source(world.process())
+
+
+async def test_what_was_taken_over_is_no_younger_than_it_is(world):
+    await world.source()
+    world.clock.advance(1.5)
+    process = world.process()
+    await process.warm_up()
+    assert await world.source(process) == "memory"
+    world.clock.advance(0.6)
+    assert await world.source(process) == "database"
+
+
+async def test_of_what_is_poisoned_nothing_is_taken_over_nor_counted(world):
+    await world.source()
+    (name,) = world.sealer.names(ACCESS_KEY)
+    _, sealed = world.stored()
+    moved = "authsvc:1:" + 32 * "0"
+    forged = world.sealer.seal(moved, world.sealer.open(name, sealed))
+    future = Record(kind="held", as_of=world.clock.now() + 60, credential=alice())
+    world.redis.records.clear()
+    for poison in (
+        {name: sealed[:-1] + bytes([sealed[-1] ^ 1])},
+        {name: b"", "authsvc:1:x": os.urandom(300)},
+        {moved: sealed},
+        {moved: forged},
+        {name: world.sealer.seal(name, b"[]")},
+        {name: world.sealer.seal(name, write(future))},
+        {name: world.sealer.seal(name, write(Record(kind="gone", as_of=world.clock.now())))},
+        {name: Sealer([b"x" * 32]).seal(name, world.sealer.open(name, sealed))},
+    ):
+        world.redis.records = {key: (world.clock.monotonic() + 60, value) for key, value in poison.items()}
+        process = world.process()
+        await process.warm_up()
+        world.redis.records = {}
+        world.origin.down = True
+        with pytest.raises(DirectoryUnavailable):
+            await process.find(ACCESS_KEY)
+        assert not any(process.rejects.values())
+
+
+async def test_what_is_older_than_may_answer_is_not_taken_over(world):
+    await world.source()
+    world.clock.wall += STALE + 1
+    process = world.process()
+    await process.warm_up()
+    world.origin.down = True
+    world.redis.down = True
+    with pytest.raises(DirectoryUnavailable):
+        await process.find(ACCESS_KEY)
+
+
+async def test_without_a_shared_cache_or_while_it_is_away_there_is_nothing_to_take_over(world):
+    await world.process(shared=False).warm_up()
+    world.redis.down = True
+    await world.process().warm_up()

@@ -46,6 +46,22 @@ async def test_it_is_not_ready_before_the_first_good_look(directory):
     assert health.report() == {"ready": True, "reasons": [], "degraded": []}
 
 
+async def test_it_is_not_ready_before_it_is_warm(directory):
+    health, warmed = Health(), []
+
+    async def warm_up():
+        warmed.append(health.ready)
+
+    directory.trouble = DirectoryUnavailable()
+    await health.look(directory, warm_up)
+    assert warmed == []
+    directory.trouble = None
+    await health.look(directory, warm_up)
+    await health.look(directory, warm_up)
+    assert warmed == [False]
+    assert health.ready
+
+
 async def test_a_database_that_goes_away_degrades_but_does_not_take_out(directory):
     health = Health()
     await health.look(directory)
