@@ -28,7 +28,7 @@ RESTRICTED_CONTAINER = {
     "readOnlyRootFilesystem": True,
 }
 FORBIDDEN = {"hostNetwork", "hostPID", "hostIPC", "hostAliases"}
-VOLUMES = {"secret", "projected", "emptyDir"}
+VOLUMES = {"secret", "projected", "emptyDir", "persistentVolumeClaim"}
 
 
 @pytest.fixture(params=sorted(MATRIX))
@@ -185,7 +185,7 @@ def test_what_is_mounted_is_there_and_what_is_there_is_mounted(documents):
             assert sorted(each["name"] for each in mounts) == sorted(
                 each["name"] for each in spec.get("volumes", [])
             )
-            assert all(each.get("readOnly") or each["name"] == "tmp" for each in mounts)
+            assert all(each.get("readOnly") or each["name"] in {"audit", "tmp"} for each in mounts)
 
 
 def only_settings(documents):
@@ -222,8 +222,20 @@ CONTENT = {
     "database-url": "mysql://a:b@c/cloud",
     "cache-keys": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
     "redis-url": "redis://:p@r:6379",
+    "AUTHSVC_AUDIT_KEY": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
     "AUTHSVC_TOKEN_KEYS": "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=",
 }
+
+
+def test_an_audit_has_a_place_that_can_be_written():
+    documents = render(MATRIX["a directory of its own"])
+    container = only(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    writable = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    told = only_settings(documents)
+    assert str(Path(told["AUTHSVC_AUDIT"]).parent) in writable
+    assert told["AUTHSVC_AUDIT_STRICT"] == "true"
+    assert only_settings(render(MATRIX["placed with care"]))["AUTHSVC_AUDIT"] == "/dev/stdout"
+    assert "AUTHSVC_AUDIT" not in only_settings(render({}))
 
 
 def test_numbers_arrive_as_they_were_written():

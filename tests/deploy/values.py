@@ -111,7 +111,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "an audit among the secrets": ({"secret": {"paths": {"AUTHSVC_AUDIT": "audit"}}}, "AUTHSVC_AUDIT"),
     "an audit on the host": (
         {"audit": {"path": "/var/log/authsvc/a.log", "volume": {"hostPath": {"path": "/"}}}},
-        "volume",
+        "hostPath",
     ),
     "too short a pause": ({"drain": {"preStop": 5}}, "preStop"),
     "no limits": ({"resources": {"limits": None}}, "limits"),
