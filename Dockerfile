@@ -17,6 +17,7 @@ RUN python3 -m venv /build \
 COPY pyproject.toml README.md LICENSE ./
 COPY authsvc authsvc
 COPY migrations migrations
+COPY docs/man docs/man
 RUN /build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation \
         --wheel-dir /dist . \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --disable-pip-version-check --no-index \

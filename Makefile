@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-java interop fuzz lint types layers format lock lock-javascript docs check setup-deploy image-check chart chart-check scale-check supply-check sbom
+.PHONY: help setup demo test test-java interop fuzz lint types layers format lock lock-javascript docs check setup-deploy image-check chart man chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -69,6 +69,9 @@ setup-deploy: ## prepare what the checks of the deployment need on top
 
 chart: setup ## write what is generated in helm/: its README from values.yaml, the settings its schema knows
 	$(bin)/python .ci/chart
+
+man: setup ## write docs/man/authsvc.1, the manual page, from the commands' help and the settings
+	$(bin)/python .ci/man
 
 chart-check: setup-deploy ## render the chart with a real Helm, and hold it to Kubernetes' schemas and our policies
 	$(bin)/pytest -n 2 tests/deploy/test_chart.py

@@ -42,7 +42,9 @@ def find_program(*names: str, unpacked: str | None = None) -> Path:
     """
     unpacked = unpacked or os.environ.get(UNPACKED)
     folders = (
-        [f"{unpacked}/usr/sbin", f"{unpacked}/usr/bin"] if unpacked else [*os.get_exec_path(), *ELSEWHERE]
+        [f"{unpacked}/{name}" for name in ("usr/sbin", "usr/bin", "bin")]
+        if unpacked
+        else [*os.get_exec_path(), *ELSEWHERE]
     )
     for name in names:
         found = shutil.which(name, path=os.pathsep.join(folders))

@@ -35,6 +35,10 @@ def certificates() -> None:
     """Show, revoke and carry over the certificates by which users sign SOAP messages.
 
     Users register them themselves, see POST /v1/users/{id}/certificates.
+
+    \b
+    Example:
+      authsvc certificates list
     """
 
 

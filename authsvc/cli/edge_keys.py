@@ -38,6 +38,10 @@ def edge_keys() -> None:
     """Export public keys for edge regions, which verify V4A with them and hold no secret.
 
     See docs/edge.md.
+
+    \b
+    Example:
+      authsvc edge-keys new-signer /etc/authsvc/edge-signer.pem
     """
 
 

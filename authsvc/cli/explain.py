@@ -73,8 +73,8 @@ def explain_command(
 
     \b
     Example:
-      curl -v --aws-sigv4 aws:amz:us-east-1:s3 --user AK:SK -H x-amz-content-sha256:UNSIGNED-PAYLOAD \
-           http://store/bucket/key 2>&1 | authsvc explain --look-up
+      curl -v --aws-sigv4 aws:amz:us-east-1:s3 --user AK:SK http://store/bucket/key 2>&1 |
+          authsvc explain --look-up
     """
     with told_in_one_line():
         settings = read_settings()

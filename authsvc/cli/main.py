@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from authsvc import __version__
+from authsvc.cli.endings import with_endings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ class Listed(click.Group):
         """Put the command itself in the place of its line in the list."""
         module, _, attribute = COMMANDS[name][0].partition(":")
         command: click.Command = getattr(import_module(f"authsvc.cli.{module}"), attribute)
-        self.commands[name] = command
+        self.commands[name] = with_endings(command, name)
         return command
 
 

@@ -22,6 +22,10 @@ def regions() -> None:
     """Show the registry of regions; change it where authsvc owns the directory.
 
     In front of CloudStack's database only `list` works: its management server owns the rows.
+
+    \b
+    Example:
+      authsvc regions list
     """
 
 

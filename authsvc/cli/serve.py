@@ -31,7 +31,7 @@ def serve(workers: int | None, inherited: tuple[int, int, int, int] | None) -> N
 
     \b
     Example:
-      AUTHSVC_DATABASE_URL=mysql://authsvc:…@db/cloud AUTHSVC_CALLERS=callers.toml authsvc serve
+      AUTHSVC_DATABASE_URL=mysql://authsvc:…@db/cloud authsvc serve
       authsvc serve --workers 4
     """
     with told_in_one_line():

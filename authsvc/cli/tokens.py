@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def tokens() -> None:
-    """Make tokens for the callers file."""
+    """Make tokens for the callers file.
+
+    \b
+    Example:
+      authsvc tokens new swift --grant verify --grant secret
+    """
 
 
 @tokens.command("new")
@@ -34,7 +39,7 @@ def new(name: str, grants: tuple[str, ...]) -> None:
 
     \b
     Example:
-      authsvc tokens new swift --grant verify --grant identify
+      authsvc tokens new swift --grant verify --grant secret
     """
     token = new_token()
     listed = ", ".join(f'"{grant}"' for grant in dict.fromkeys(grants))

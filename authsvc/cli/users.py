@@ -25,6 +25,10 @@ def users() -> None:
     """Manage the users of the directory authsvc owns.
 
     In front of CloudStack's database every one of these refuses: its management server owns the rows.
+
+    \b
+    Example:
+      authsvc users add alice --account acme
     """
 
 

@@ -10,6 +10,7 @@ import tomllib
 import click
 import pytest
 
+from authsvc.cli.endings import READS_NOTHING
 from authsvc.cli.main import main, whole
 from authsvc.faces.keystone.passwords import PasswordHash
 from tests.clients.capture import Store
@@ -70,10 +71,25 @@ def test_every_command_has_an_example_in_its_help():
         found = main
         for word in words:
             found = found.commands[word]
-        if words and isinstance(found, click.Group):
-            continue
         text = found.get_help(click.Context(found, info_name=" ".join(words), parent=context))
         assert "Example:" in text, words
+        assert ("Exit status:" in text) is not isinstance(found, click.Group), words
+
+
+NEEDS = {
+    "demo": ["--once", "--port", "0"],
+    "edge-keys new-signer": ["signer.pem"],
+    "tokens new": ["x", "--grant", "verify"],
+    "tokens password": ["x"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(READS_NOTHING))
+def test_a_command_whose_help_tells_of_no_settings_reads_none(name, tmp_path):
+    words = [*name.split(), *NEEDS.get(name, [])]
+    ok(*words, environment={"AUTHSVC_PORT": "many"}, cwd=tmp_path)
+    assert "Environment:" not in ok(*name.split(), "--help")
+    assert "Environment:" in ok("check", "--help")
 
 
 def test_help_works():

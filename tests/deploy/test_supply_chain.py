@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from authsvc import __version__
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("authsvc", "migrations", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("authsvc", "migrations", "docs", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,6 @@ def test_the_wheel_is_the_same_wherever_and_whenever_it_is_built(tmp_path):
         (wheel,) = out.glob("*.whl")
         digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert len(digests) == 1
+    with zipfile.ZipFile(wheel) as packed:
+        (page,) = [name for name in packed.namelist() if name.endswith(".data/data/share/man/man1/authsvc.1")]
+        assert packed.read(page) == (ROOT / "docs" / "man" / "authsvc.1").read_bytes()
