@@ -88,38 +88,35 @@ def _witness(tell: Tell, traffic: Traffic, trace: Trace) -> Any:
     @web.middleware
     async def witness(request: web.Request, handler: _Handler) -> web.StreamResponse:
         began = time.perf_counter()
+        route = request.match_info.route.resource
+        event: dict[str, Any] = {
+            "event": "request",
+            "method": request.method,
+            "route": "" if route is None else route.canonical,
+            "status": 0,
+            "seconds": 0.0,
+        }
+        request[NOTES] = event
         with traffic, trace(request.headers) as span:
-            notes: dict[str, Any] = {} if span is None else dict(span.ids)
-            request[NOTES] = notes
-            response = await _answered(request, handler)
+            if span is not None:
+                event.update(span.ids)
+            try:
+                response = await handler(request)
+            except web.HTTPException as error:
+                response = http_refusal(error)
+            except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
+                _log.exception("a fault of ours")
+                response = internal_error()
             if traffic.closing:
                 response.force_close()
-            route = request.match_info.route.resource
-            event = {
-                "event": "request",
-                "method": request.method,
-                "route": "" if route is None else route.canonical,
-                "status": response.status,
-                "seconds": round(time.perf_counter() - began, 6),
-                **notes,
-            }
+            event["status"] = response.status
+            event["seconds"] = round(time.perf_counter() - began, 6)
             if span is not None:
                 span.tell(event)
         tell(event)
         return response
 
     return witness
-
-
-async def _answered(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Return an answer whatever happens."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return http_refusal(error)
-    except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
-        _log.exception("a fault of ours")
-        return internal_error()
 
 
 def _follow_nothing(_headers: Mapping[str, str]) -> AbstractContextManager[None]:

@@ -146,8 +146,11 @@ class Callers:
         Raises:
             CallerUnauthorized: Nobody, somebody unknown, or more than one.
         """
-        tokens = (*(bearer_tokens(request) if bearer else ()), *request.headers.getall("X-Auth-Token", ()))
-        return self.recognise(tokens, certificate_names(request), issued=issued)
+        tokens = list(request.headers.getall("X-Auth-Token", ()))
+        if bearer:
+            tokens += bearer_tokens(request)
+        names = certificate_names(request) if self._by_tls_name else ()
+        return self.recognise(tokens, names, issued=issued)
 
     def recognise(
         self,
@@ -174,9 +177,8 @@ class Callers:
                 self.rejects["unknown"] += 1
                 raise CallerUnauthorized("the caller token is not known here")
             shown.add(caller.name)
-        if self._by_tls_name:
-            for caller in self._certified(names):
-                shown.add(caller.name)
+        for caller in self._certified(names):
+            shown.add(caller.name)
         if caller is None:
             self.rejects["nothing"] += 1
             raise CallerUnauthorized

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -26,6 +27,7 @@ NOTES: Final = web.RequestKey("notes", dict[str, Any])
 """Where a request keeps the fields of the one line it leaves in the log."""
 
 JSON: Final = "application/json"
+_JSON: Final = MappingProxyType({"Content-Type": JSON})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,9 @@ def field_text(raw: bytes) -> str:
 def answer(document: Any, *, status: int = 200) -> web.Response:
     """Send a document as JSON; aware datetimes become RFC 3339 in UTC, to the second."""
     body = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
-    return web.Response(body=body, status=status, content_type=JSON)
+    return web.Response(
+        body=body, status=status, headers=_JSON
+    )  # content_type would be taken apart each time
 
 
 def refusal(

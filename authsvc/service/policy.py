@@ -30,7 +30,7 @@ from authsvc.signing.scope import holds_region
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from authsvc.model import Credential, Principal
+    from authsvc.model import Credential, KeyPair, Principal
     from authsvc.signing import Claim, Scope
 
 
@@ -175,16 +175,23 @@ def problem(credential: Credential, *, now: float) -> str | None:
 
 def standing(principal: Principal, *, now: float) -> str | None:
     """Name what keeps the principal from being anybody here, None if nothing does."""
-    key = principal.key
-    checks = (
-        (principal.user.state is not State.ENABLED, f"user-{principal.user.state}"),
-        (principal.account.state is not State.ENABLED, f"account-{principal.account.state}"),
-        (not principal.domain.active, "domain-inactive"),
-        (not key.allowed, "api-key-access-disabled"),
-        (key.starts_at is not None and now <= key.starts_at, "key-not-yet-valid"),
-        (key.expires_at is not None and now >= key.expires_at, "key-expired"),
-    )
-    return next((reason for applies, reason in checks if applies), None)
+    if principal.user.state is not State.ENABLED:
+        return f"user-{principal.user.state}"
+    if principal.account.state is not State.ENABLED:
+        return f"account-{principal.account.state}"
+    if not principal.domain.active:
+        return "domain-inactive"
+    return _key_problem(principal.key, now)
+
+
+def _key_problem(key: KeyPair, now: float) -> str | None:
+    if not key.allowed:
+        return "api-key-access-disabled"
+    if key.starts_at is not None and now <= key.starts_at:
+        return "key-not-yet-valid"
+    if key.expires_at is not None and now >= key.expires_at:
+        return "key-expired"
+    return None
 
 
 def check_body(claim: Claim, expect: Expectation = ANYTHING) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from authsvc import signing
 from authsvc.errors import AuthError, DirectoryUnavailable, SignatureMismatch, UnknownAccessKey
@@ -36,8 +35,7 @@ MOST_PATIENT = 256
 _DECOY = Secret("the hash of a secret nobody has, so that unknown keys take as long as wrong ones")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class Verified(NamedTuple):
     """A claim that was proven, and the credential that proved it."""
 
     claim: Claim
@@ -139,13 +137,14 @@ class Verify:
     async def _prove(self, claim: Claim, expect: Expectation, patience: float) -> Credential:
         now = self._clock.now()
         self.policy.admit(claim, now=now, expect=expect)
-        found = await self._find(claim.access_key, patience)
+        find = partial(self._find, patience=patience) if patience else self._directory.find
+        found = await find(claim.access_key)
         try:
             credential = self._proven(claim, found)
         except SignatureMismatch:
             if found is None or now - found.freshness.as_of <= READ_AGAIN_AFTER:
                 raise
-            again = await self._find(claim.access_key, patience, max_age=READ_AGAIN_AFTER)
+            again = await find(claim.access_key, max_age=READ_AGAIN_AFTER)
             if again is found:
                 raise  # a directory that holds all it knows has nothing newer, and a proof is not for nothing
             credential = self._proven(claim, again)
@@ -157,7 +156,7 @@ class Verify:
         return credential
 
     async def _find(
-        self, access_key: AccessKey, patience: float, *, max_age: float | None = None
+        self, access_key: AccessKey, *, patience: float, max_age: float | None = None
     ) -> Credential | None:
         until = self._clock.monotonic() + patience
         while True:

@@ -111,7 +111,11 @@ def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
         # What is forbidden is not printable either, and that is quicker asked.
         if not value.isprintable() and _FORBIDDEN_IN_VALUE.search(value):
             raise Malformed("a header value holds a control character", field="headers")
-        fields.setdefault(_folded(name), []).append(value.strip(" \t"))
+        folded = _folded(name)
+        if folded in fields:
+            fields[folded].append(value.strip(" \t"))
+        else:
+            fields[folded] = [value.strip(" \t")]
     return fields
 
 

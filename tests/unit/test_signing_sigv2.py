@@ -304,7 +304,7 @@ def test_a_mismatch_says_what_was_signed_and_never_the_signature():
 
 
 def test_reading_refuses_a_claim_of_another_digest():
-    claim = dataclasses.replace(SCHEME.read(query_api()), algorithm=None)
+    claim = SCHEME.read(query_api())._replace(algorithm=None)
     with pytest.raises(SignatureMismatch):
         SCHEME.prove(claim, SECRET)
     assert issubclass(ObsoleteVersion, Malformed)

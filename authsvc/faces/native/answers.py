@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from authsvc.errors import SignatureMismatch
@@ -116,8 +117,12 @@ def freshness(known: Freshness) -> dict[str, Any]:
     return {"as_of": moment(known.as_of), "source": known.source}
 
 
+@lru_cache(maxsize=1024)
 def moment(seconds: float | None) -> datetime | None:
-    """Turn Unix seconds into what ``face.answer`` writes as RFC 3339; times off the calendar are cut to it."""
+    """Turn Unix seconds into what ``face.answer`` writes as RFC 3339; times off the calendar are cut to it.
+
+    Remembered, as a record's time and a signature's second come back with every request that rests on them.
+    """
     if seconds is None:
         return None
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)

@@ -31,11 +31,17 @@ def post(
 ) -> web.RouteDef:
     """Route a POST of JSON to ``respond``, once its caller is known and has the grant."""
 
-    async def read(request: web.Request, service: Service, caller: Caller) -> web.Response:
-        check_media_type(request)
-        return await respond(request, service, caller, parse(await read_body(request)))
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            caller = _granted(request, grant, callers)
+            check_media_type(request)
+            return await respond(request, request.app[SERVICE], caller, parse(await read_body(request)))
+        except AuthError as error:
+            return _refusal(request, error)
+        except web.HTTPException as error:
+            return http_refusal(error)
 
-    return web.post(path, _handler(grant, read, callers), expect_handler=expect_later)
+    return web.post(path, handle, expect_handler=expect_later)
 
 
 def get(
@@ -45,26 +51,23 @@ def get(
     callers: Callers,
 ) -> web.RouteDef:
     """Route a GET to ``respond``, once its caller is known and has the grant."""
-    return web.get(path, _handler(grant, respond, callers), expect_handler=expect_later)
 
-
-def _handler(
-    grant: Grant,
-    respond: Callable[[web.Request, Service, Caller], Awaitable[web.Response]],
-    callers: Callers,
-) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            caller = callers.authenticate(request)
-            note(request, caller=caller.name)
-            require(caller, grant)
-            return await respond(request, request.app[SERVICE], caller)
+            return await respond(request, request.app[SERVICE], _granted(request, grant, callers))
         except AuthError as error:
             return _refusal(request, error)
         except web.HTTPException as error:
             return http_refusal(error)
 
-    return handle
+    return web.get(path, handle, expect_handler=expect_later)
+
+
+def _granted(request: web.Request, grant: Grant, callers: Callers) -> Caller:
+    caller = callers.authenticate(request)
+    note(request, caller=caller.name)
+    require(caller, grant)
+    return caller
 
 
 def check_media_type(request: web.Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -107,6 +108,12 @@ def _expectation(expect: Any) -> Expectation:
     for value in (service, region):
         if value is not None and (type(value) is not str or not value):
             raise Malformed("must be a string that is not empty", field="expect")
+    return _named(service, region)
+
+
+@lru_cache(maxsize=256)
+def _named(service: str | None, region: str | None) -> Expectation:
+    """Make an expectation once: a caller is the same endpoint all day."""
     return Expectation(service=service, region=region)
 
 

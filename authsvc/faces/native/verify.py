@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from authsvc.service.verify import Verified
 
 _AT_ONCE: Final = 32
+_IN_A_ROW: Final = 16
+"""Questions of a batch that may follow each other before somebody else's request has its turn: about a millisecond."""
 
 
 async def verify(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
@@ -71,7 +73,8 @@ async def verify_batch(request: web.Request, service: Service, caller: Caller, d
     async def work(waiting: Iterator[tuple[int, Any]]) -> None:
         for place, question in waiting:
             results[place] = await _result(service, caller, question)
-            await asyncio.sleep(0)
+            if place % _IN_A_ROW == 0:
+                await asyncio.sleep(0)
 
     await asyncio.gather(*(work(waiting) for _ in range(min(_AT_ONCE, len(questions)))))
     counts = Counter("allow" if result["authenticated"] else result["error"]["code"] for result in results)
