@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-java interop fuzz lint types layers format lock lock-javascript docs check setup-deploy image-check chart man chart-check scale-check supply-check sbom
+.PHONY: help setup demo test test-java interop fuzz lint types layers format lock lock-javascript docs check check-deployment setup-deploy image-check chart dashboard-picture man chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -62,13 +62,18 @@ lock-javascript: setup ## list the JavaScript clients of the tests anew, by vers
 docs: setup ## build the documentation as a site, into .cache/site
 	NO_MKDOCS_2_WARNING=1 $(bin)/python -m mkdocs build --quiet
 
-check: lint types layers test ## all of these
+check: lint types layers test ## lint, types, layers, test; NOT: check-deployment, interop, test-java, which .ci/run has too
+
+check-deployment: chart-check supply-check scale-check image-check ## chart, bill of materials and wheel, restarts under load, image; takes root
 
 setup-deploy: ## prepare what the checks of the deployment need on top
 	./tests/deploy/set-up
 
 chart: setup ## write what is generated in helm/: its README from values.yaml, the settings its schema knows
 	$(bin)/python .ci/chart
+
+dashboard-picture: setup ## draw docs/dashboard.png: what the dashboard's queries find over a run; two minutes
+	$(bin)/python -m bench.dashboard docs/dashboard.png
 
 man: setup ## write docs/man/authsvc.1, the manual page, from the commands' help and the settings
 	$(bin)/python .ci/man

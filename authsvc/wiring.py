@@ -72,6 +72,9 @@ class SystemClock:
 
 CLOCK = SystemClock()
 
+NOBODYS = "0" * 64
+"""A hash that no certificate has, to see whether certificates can be asked for at all."""
+
 
 def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
     """List every scheme this version speaks; policy switches one off, so that its refusal has a name."""
@@ -147,9 +150,10 @@ async def open_service(
             edge = edge_directory(settings, settings.edge_keys)
             source = _Source(origin=edge, directory=edge, users=edge, regions=AbsentRegions())
         directory = source.directory
-        await stack.enter_async_context((health or Health()).watch(source.origin, source.warm_up))
+        health = health or Health()
+        await stack.enter_async_context(health.watch(source.origin, source.warm_up))
         events, audit = _audited(settings, stack, metrics, events or SilentEvents())
-        certificates = await _certificates(settings, stack, source.engine)
+        certificates = await _certificates(settings, stack, source.engine, health)
         authenticate = Authenticate(
             certificates=certificates,
             users=source.users,
@@ -305,7 +309,7 @@ def cipher(settings: Settings) -> SecretCipher:
 
 
 async def _certificates(
-    settings: Settings, stack: AsyncExitStack, directory: AsyncEngine | None
+    settings: Settings, stack: AsyncExitStack, directory: AsyncEngine | None, health: Health
 ) -> Certificates:
     """Choose where certificates are kept: a database given, the embedded directory, or nowhere.
 
@@ -317,8 +321,10 @@ async def _certificates(
 
         c14n.check()
     if settings.own_database_url is not None:
-        own = await stack.enter_async_context(open_own_engine(settings))
-        return SQLCertificates(own, clock=CLOCK)
+        own = SQLCertificates(await stack.enter_async_context(open_own_engine(settings)), clock=CLOCK)
+        looked_at = health.watch_beside("certificates", lambda: own.find(NOBODYS))
+        await stack.enter_async_context(looked_at)
+        return own
     if directory is not None and directory.dialect.name == "sqlite":
         return SQLCertificates(directory, clock=CLOCK)
     return NoCertificates()

@@ -17,10 +17,16 @@ PAINTER = Path(__file__).with_name("paint.py")
 def draw(document: dict[str, Any], folder: Path) -> None:
     """Write ``cpu.svg``: server CPU per request of every lane, the bare handler's beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not (VENV / "bin/python").exists():
+    subprocess.run(
+        [painting_python(), PAINTER, folder / "cpu.svg"], input=json.dumps(document).encode(), check=True
+    )
+
+
+def painting_python() -> Path:
+    """Return a Python that has Matplotlib."""
+    python = VENV / "bin/python"
+    if not python.exists():
         print(f"bench: installing {REQUIREMENT} below .cache", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
         subprocess.run([VENV / "bin/pip", "install", "-qq", REQUIREMENT], check=True)
-    subprocess.run(
-        [VENV / "bin/python", PAINTER, folder / "cpu.svg"], input=json.dumps(document).encode(), check=True
-    )
+    return python

@@ -17,11 +17,15 @@ from authsvc.errors import DirectoryUnready, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from authsvc.ports import Directory
 
 EVERY = 1.0
 """Seconds between two looks."""
+
+BESIDE_EVERY = 5.0
+"""The same at what only some answers rest on."""
 
 
 async def is_warm() -> None:
@@ -36,6 +40,7 @@ class Health:
         self._seen_ready = False
         self._draining = False
         self._trouble: list[str] = ["starting: the directory has not been looked at yet"]
+        self._beside: dict[str, str] = {}
 
     @property
     def ready(self) -> bool:
@@ -46,8 +51,9 @@ class Health:
         """Describe readiness as JSON: why not, and what is wrong though ready."""
         reasons = ["draining: shutting down"] if self._draining else []
         if self._seen_ready:
-            return {"ready": self.ready, "reasons": reasons, "degraded": self._trouble}
-        return {"ready": False, "reasons": reasons + self._trouble, "degraded": []}
+            degraded = [*self._trouble, *self._beside.values()]
+            return {"ready": self.ready, "reasons": reasons, "degraded": degraded}
+        return {"ready": False, "reasons": reasons + self._trouble, "degraded": [*self._beside.values()]}
 
     def drain(self) -> None:
         """Turn not ready for good."""
@@ -70,19 +76,38 @@ class Health:
             self._seen_ready = True
             self._trouble = []
 
-    @asynccontextmanager
-    async def watch(
-        self, directory: Directory, warm_up: Callable[[], Awaitable[None]] = is_warm
-    ) -> AsyncIterator[None]:
-        """Keep looking while the context is open."""
-        task = asyncio.create_task(self._keep_looking(directory, warm_up), name="health")
+    async def look_beside(self, name: str, ask: Callable[[], Awaitable[object]]) -> None:
+        """Ask what only some answers rest on: it can degrade, and never takes out."""
         try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+            await ask()
+        except Unavailable as error:
+            self._beside[name] = f"{name}: {error.message}"
+        else:
+            self._beside.pop(name, None)
 
-    async def _keep_looking(self, directory: Directory, warm_up: Callable[[], Awaitable[None]]) -> None:
+    def watch(
+        self, directory: Directory, warm_up: Callable[[], Awaitable[None]] = is_warm
+    ) -> AbstractAsyncContextManager[None]:
+        """Keep looking while the context is open."""
+        return _again_and_again(lambda: self.look(directory, warm_up), EVERY)
+
+    def watch_beside(
+        self, name: str, ask: Callable[[], Awaitable[object]]
+    ) -> AbstractAsyncContextManager[None]:
+        """Keep looking at that, too."""
+        return _again_and_again(lambda: self.look_beside(name, ask), BESIDE_EVERY)
+
+
+@asynccontextmanager
+async def _again_and_again(look: Callable[[], Awaitable[None]], every: float) -> AsyncIterator[None]:
+    async def keep_looking() -> None:
         while True:
-            await self.look(directory, warm_up)
-            await asyncio.sleep(EVERY)
+            await look()
+            await asyncio.sleep(every)
+
+    task = asyncio.create_task(keep_looking(), name="health")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -80,6 +80,18 @@ def test_a_database_that_does_not_answer_shows(region):
     await_that(lambda: value(region, "authsvc_staleness_seconds") < before, "staleness to fall")
 
 
+def test_a_database_of_our_own_that_is_away_shows_and_takes_nothing_out(mariadb, tmp_path):
+    nowhere = "mysql://nobody:secret@127.0.0.1:1/authsvc"
+    with Region(mariadb, "4.22", tmp_path / "region", AUTHSVC_OWN_DATABASE_URL=nowhere) as region:
+        region.authsvc.start().await_ready()
+        line = "certificates: the certificates could not be asked"
+        await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [line], "it to be told")
+        assert region.authsvc.readiness()[0] == 200
+        assert value(region, "authsvc_degraded") == 1
+        assert region.verify(signed(region.people["alice"])).json["authenticated"]
+        assert region.authsvc.stop() == 0
+
+
 def test_a_shared_cache_that_is_away_shows(region, redis_server):
     redis_server.kill()
 

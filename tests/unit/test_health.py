@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from authsvc.errors import DirectoryUnavailable, DirectoryUnready
+from authsvc.errors import CertificatesUnavailable, DirectoryUnavailable, DirectoryUnready
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog
 from authsvc.ops.metrics import Metrics
@@ -89,6 +89,24 @@ async def test_draining_is_not_ready_for_good(directory):
 
     assert not health.ready
     assert health.report()["reasons"] == ["draining: shutting down"]
+
+
+async def test_what_only_some_answers_rest_on_degrades_and_never_takes_out(directory):
+    health, trouble = Health(), [CertificatesUnavailable()]
+
+    async def ask():
+        if trouble:
+            raise trouble[0]
+
+    await health.look_beside("certificates", ask)
+    line = "certificates: the certificates could not be asked"
+    assert health.report()["degraded"] == [line]
+    await health.look(directory)
+    assert health.report() == {"ready": True, "reasons": [], "degraded": [line]}
+
+    trouble.clear()
+    await health.look_beside("certificates", ask)
+    assert health.report()["degraded"] == []
 
 
 async def test_it_keeps_looking_while_watched_and_stops_after(directory):

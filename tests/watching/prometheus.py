@@ -68,6 +68,16 @@ class Prometheus:
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
 
+    def query_range(
+        self, expression: str, began: float, ended: float, *, step: float
+    ) -> list[dict[str, Any]]:
+        """Evaluate an expression over a time, in Unix seconds, every ``step`` of them."""
+        asked = {"query": expression, "start": began, "end": ended, "step": step}
+        answer = ask(f"{self._url}/api/v1/query_range?{urlencode(asked)}").json
+        assert answer["status"] == "success", (expression, answer)
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
     def _arguments(self) -> list[str]:
         folder = self.process.folder
         return [
