@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -109,6 +110,8 @@ def _ask(region: Region, service: Authsvc, seed: int, enough: threading.Event) -
     people = list(region.people.values())
     while not enough.wait(PAUSE):
         person, kind = draw.choice(people), draw.random()
+        if 0.02 < kind < 0.04:
+            person = replace(person, access_key="NOBODYSKEY")
         token = "asv_nobodys" if kind < 0.02 else region.token
         question = signed(person, "another secret" if kind > 0.95 else None)
         path = "/v1/users/lookup" if 0.8 < kind < 0.9 else "/v1/verify"

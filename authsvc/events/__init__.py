@@ -1,1 +1,1 @@
-"""Adapters of ports.EventSink: who hears of decisions."""
+"""Adapters of ports.EventSink and ports.Audit: who hears of decisions, after they are told or before."""

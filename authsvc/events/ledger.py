@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import errno
 import os
 import select
 import threading
@@ -98,9 +99,14 @@ class Ledger:
         return kept
 
     def trouble(self) -> str | None:
-        """Say why no line could be written now, None if one could."""
+        """Say why no line could be written now, None if one could; nothing is made on the way, as whoever tries may be root."""
         try:
-            os.close(os.open(self._path, _FLAGS, _MODE))
+            os.close(os.open(self._path, _FLAGS & ~os.O_CREAT))
+        except FileNotFoundError as error:
+            if not self._path.parent.is_dir():
+                return error.strerror
+            writable = os.access(self._path.parent, os.W_OK | os.X_OK)
+            return None if writable else os.strerror(errno.EACCES)
         except OSError as error:
             return error.strerror or type(error).__name__
         return None

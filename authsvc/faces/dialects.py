@@ -306,6 +306,7 @@ DIALECTS: Final = (
     KEYSTONE,
     KEYSTONE_SERVICE,
     VAULT,
+    SCALITY,
     MINIO,
     *GATED.values(),
     EC2TOKENS,

@@ -27,7 +27,8 @@ def test_the_settings_table_is_the_generated_one():
 
 def test_links_between_the_documents_lead_somewhere():
     broken = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+    folders = ("docs", "helm", "examples")
+    for page in [*ROOT.glob("*.md"), *(page for name in folders for page in (ROOT / name).rglob("*.md"))]:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
             if not target.startswith(("http:", "https:", "mailto:")) and not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")

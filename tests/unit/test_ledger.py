@@ -230,5 +230,8 @@ def test_lines_of_several_processes_do_not_mix(path):
 
 def test_trouble_is_told_before_there_is_a_line(path, fifo, tmp_path):
     assert Ledger(path).trouble() is None
+    assert not path.exists(), "it would be root's, if it was root who tried"
+    path.touch()
+    assert Ledger(path).trouble() is None
     assert Ledger(fifo).trouble() == "No such device or address"
     assert Ledger(tmp_path / "nowhere" / "audit.log").trouble() == "No such file or directory"

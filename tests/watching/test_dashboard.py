@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,6 +54,15 @@ def test_every_query_asks_for_the_chosen_processes_alone():
     for query in QUERIES:
         chosen = query.count('{job=~"$job", instance=~"$instance"')
         assert chosen == len(re.findall(r"\b(?:authsvc|process)_\w+", query)), query
+
+
+def test_colours_are_given_to_words_that_are_said():
+    said = {"allow", "deny", "unavailable", "memory", "redis", "database", "stale"} | {
+        str(status.value) for status in HTTPStatus
+    }
+    for panel in PANELS:
+        coloured = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
+        assert coloured <= said, panel["title"]
 
 
 @pytest.fixture(scope="module")
