@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import orjson
 
@@ -28,6 +28,9 @@ from authsvc.model import (
 if TYPE_CHECKING:
     from authsvc.model import Source, Verifier
 
+Kind = Literal["held", "gone", "forgotten"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
 _FIELDS = {
     kind: tuple(field.name for field in dataclasses.fields(kind))
     for kind in (User, Account, Role, Domain, KeyPair)
@@ -45,7 +48,7 @@ class Record:
     known from before counts.
     """
 
-    kind: Literal["held", "gone", "forgotten"]
+    kind: Kind
     as_of: float
     credential: Credential | None = None
 
@@ -59,7 +62,7 @@ def write(record: Record) -> bytes:
         held       [access key, secret key, public key in hex, ambiguous, user, account, role or null, domain, key pair]
     """
     credential = record.credential
-    held = None if credential is None else _held(credential)
+    held = None if credential is None else taken_apart(credential)
     return orjson.dumps([LAYOUT, record.kind, record.as_of, held])
 
 
@@ -73,16 +76,17 @@ def read(written: bytes, *, source: Source) -> Record:
         layout, kind, as_of, held = orjson.loads(written)
         if layout != LAYOUT:
             raise ValueError("another layout")
-        if kind not in ("held", "gone", "forgotten"):
+        if kind not in KINDS:
             raise ValueError("an unknown kind")
         as_of = float(as_of)
-        credential = _credential(held, Freshness(as_of=as_of, source=source)) if kind == "held" else None
+        credential = put_together(held, Freshness(as_of=as_of, source=source)) if kind == "held" else None
     except (TypeError, AttributeError) as error:
         raise ValueError("not a record") from error
     return Record(kind=kind, as_of=as_of, credential=credential)
 
 
-def _held(credential: Credential) -> list[Any]:
+def taken_apart(credential: Credential) -> list[Any]:
+    """Return its values, as ``write`` lists them; the secret in clear."""
     who, verifier = credential.principal, credential.verifier
     public = isinstance(verifier, PublicKey)
     return [
@@ -98,7 +102,12 @@ def _held(credential: Credential) -> list[Any]:
     ]
 
 
-def _credential(held: list[Any], freshness: Freshness) -> Credential:
+def put_together(held: list[Any], freshness: Freshness) -> Credential:
+    """Make the credential of the values that ``taken_apart`` returns; role and domain may be made already.
+
+    Raises:
+        ValueError: They are no such values; or TypeError, AttributeError.
+    """
     access_key, secret, public_key, ambiguous, user, account, role, domain, key = held
     verifier: Verifier = Secret(secret) if public_key is None else PublicKey(bytes.fromhex(public_key))
     principal = Principal(
@@ -123,7 +132,9 @@ def _values(noun: Any) -> list[Any]:
 
 
 def _made(kind: Any, values: list[Any], **parsers: Any) -> Any:
-    """Make a noun of its values, some of which are parsed on the way."""
+    """Make a noun of its values, some of which are parsed on the way; one that is made stays what it is."""
+    if isinstance(values, kind):
+        return values
     given = dict(zip(_FIELDS[kind], values, strict=True))
     for name, parse in parsers.items():
         given[name] = parse(given[name])
