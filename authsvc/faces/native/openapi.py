@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -140,20 +141,31 @@ _SECURITY: Final = {
 
 def routes() -> Sequence[web.RouteDef]:
     """List the routes of the document and of the page made from it; both are for anybody."""
-    described = document()
-    description = orjson.dumps(described, option=orjson.OPT_INDENT_2)
-    html = page(described)
 
     async def openapi(_request: web.Request) -> web.Response:
-        return web.Response(body=description, content_type=JSON)
+        return web.Response(body=_written().description, content_type=JSON)
 
     async def docs(_request: web.Request) -> web.Response:
-        response = web.Response(text=html, content_type="text/html")
+        response = web.Response(text=_written().page, content_type="text/html")
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return (web.get("/openapi.json", openapi), web.get("/docs", docs))
+
+
+class _Written(NamedTuple):
+    """The document as it is served, in JSON and in HTML."""
+
+    description: bytes
+    page: str
+
+
+@functools.cache
+def _written() -> _Written:
+    """Write the document when it is first asked for: it takes 20 ms, and few processes are ever asked."""
+    described = document()
+    return _Written(orjson.dumps(described, option=orjson.OPT_INDENT_2), page(described))
 
 
 def _name(schema: Any) -> str:
