@@ -76,6 +76,7 @@ def _options(program: Path, datadir: Path) -> list[str]:
         f"--lc-messages-dir={_system_tables(program).parent}",
         f"--datadir={datadir}",
         "--innodb-buffer-pool-size=64M",
+        "--innodb-log-file-size=8M",
         "--innodb-flush-log-at-trx-commit=0",
         "--skip-name-resolve",
     ]
@@ -133,8 +134,9 @@ class MariaDB:
         Raises:
             OSError: The server is not there.
         """
+        # Over the server's own socket; preparing TLS all the same would be what most tests do most of the time.
         connection = pymysql.Connection(
-            user="root", database=database, autocommit=True, defer_connect=True, **options
+            user="root", database=database, autocommit=True, defer_connect=True, ssl_disabled=True, **options
         )
         plain = socket.socket(socket.AF_UNIX)  # ours, since the driver leaves one it could not connect open
         try:
