@@ -40,7 +40,6 @@ format: setup ## format, and mend what can be mended
 	$(bin)/ruff format
 
 lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--upgrade moves to the newest
-	$(bin)/pip install --quiet 'uv>=0.13,<0.14'
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) $(ARGS) $(tested) --output-file requirements-dev.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --extra full --output-file requirements-full.txt pyproject.toml
