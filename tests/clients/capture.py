@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
-import threading
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any
 from xml.sax.saxutils import escape
 
 import aiohttp
 from aiohttp import web
+
+from tests.threaded import Threaded
 
 LISTING = "<ListBucketResult><Name>b</Name><Prefix/><KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys>\
 <IsTruncated>false</IsTruncated></ListBucketResult>"
@@ -42,55 +43,24 @@ class Taken:
         return {found for text in texts for found in SIGNATURE.findall(text)}
 
 
-class Store:
-    """The store, in a thread of its own, because clients block.
+class Store(Threaded):
+    """The store.
 
     Attributes:
         taken: Requests since `begin`, oldest first.
     """
 
     def __init__(self, verify: str, token: str) -> None:
-        self._verify, self._token = verify, token
+        headers = {"Authorization": f"Bearer {token}"}
+        super().__init__(self._receive, beside=partial(aiohttp.ClientSession, headers=headers))
+        self._verify = verify
         self.taken: list[Taken] = []
         self.signatures: set[str] = set()
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._up = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._up.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
-        self._loop.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def begin(self) -> None:
         self.taken = []
 
-    async def _run(self) -> None:
-        self._over = asyncio.Event()
-        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"}) as self._http:
-            runner = web.ServerRunner(web.Server(self._take))
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            self.port = runner.addresses[0][1]
-            self._up.set()
-            await self._over.wait()
-            await runner.cleanup()
-
-    async def _take(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         question: dict[str, Any] = {
             "method": request.method,
@@ -99,7 +69,7 @@ class Store:
         }
         if request.headers.get("Content-Type", "").startswith(FORM):
             question["body"] = base64.b64encode(body).decode()
-        async with self._http.post(self._verify, json=question) as response:
+        async with self.opened.post(self._verify, json=question) as response:
             taken = Taken(question, response.status, await response.json())
         self.taken.append(taken)
         self.signatures |= taken.signatures

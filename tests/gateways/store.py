@@ -5,17 +5,15 @@ It keeps objects in memory, per bucket, and a bucket belongs to the account that
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import threading
 from dataclasses import dataclass, field
-from typing import Self
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
 from authsvc.faces.forward_auth.identity import HEADERS
+from tests.threaded import Threaded
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
@@ -43,50 +41,23 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-class TrustingStore:
-    """The store, in a thread of its own, because clients block.
+class TrustingStore(Threaded):
+    """The store.
 
     Attributes:
         arrived: What came since `begin`, oldest first.
     """
 
     def __init__(self) -> None:
+        super().__init__(self._receive)
         self.arrived: list[Arrival] = []
-        self.port = 0
         self._buckets: dict[str, Bucket] = {}
         self._uploads: dict[str, dict[int, bytes]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._up = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._up.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
-        self._loop.close()
 
     def begin(self) -> None:
         self.arrived = []
 
-    async def _run(self) -> None:
-        self._over = asyncio.Event()
-        runner = web.ServerRunner(web.Server(self._take))
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        self._up.set()
-        await self._over.wait()
-        await runner.cleanup()
-
-    async def _take(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()  # not `request.read`, which ends at a megabyte
         headers = tuple((name.decode(), value.decode("latin-1")) for name, value in request.raw_headers)
         arrival = Arrival(request.method, request.raw_path, headers)
