@@ -50,11 +50,6 @@ SUED = {
 
 
 @pytest.fixture
-def world():
-    return World()
-
-
-@pytest.fixture
 async def client(world):
     async with world.client() as client:
         yield client

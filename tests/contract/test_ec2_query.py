@@ -23,11 +23,6 @@ HOST = "ec2.example.com:8788"
 
 
 @pytest.fixture
-def world():
-    return World()
-
-
-@pytest.fixture
 async def client(world):
     async with world.client() as made:
         yield made

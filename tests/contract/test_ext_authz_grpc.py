@@ -15,7 +15,7 @@ from authsvc.faces.forward_auth.identity import HEADERS
 from authsvc.faces.registry import OPTIONS
 from tests.certificates import Authority
 from tests.people import signed_s3
-from tests.standins import World, cloudstack_query, secret_of
+from tests.standins import cloudstack_query, secret_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what its own libraries deprecate
@@ -43,11 +43,6 @@ token_sha256 = ["{token_digest("poor")}"]
 grants = ["identify"]
 """
 OVERWRITE = 2
-
-
-@pytest.fixture
-def world():
-    return World()
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import asynccontextmanager
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -21,7 +20,7 @@ from authsvc.faces.registry import OPTIONS
 from tests import signers
 from tests.certificates import Authority
 from tests.people import alice, signed_s3
-from tests.standins import World, cloudstack_query, s3_question, secret_of
+from tests.standins import cloudstack_query, s3_question, secret_of
 
 FILE = f"""
 [[caller]]
@@ -59,17 +58,6 @@ grants = ["identify"]
 """
 CALLERS = Callers.parse(FILE, OPTIONS)
 KEYS = ["plain", "two%20words", "%C3%BC+%2B~", "a%2Fb", "a//b", "a/../b/./c", "%2e%2e/x", "a;b=c:d@e,f"]
-
-
-@pytest.fixture
-def world():
-    return World()
-
-
-@asynccontextmanager
-async def asking(world):
-    async with TestClient(TestServer(world.app(CALLERS))) as client:
-        yield client
 
 
 def gateway(question, *, caller="nginx", family="Original", **more):
@@ -137,7 +125,7 @@ def cloudstack(key="ALICEKEY", **parameters):
     ("caller", "family"), [("nginx", "Original"), ("caddy", "Forwarded"), ("unsaid", "Original")]
 )
 async def test_a_signed_request_passes_with_its_signers_name(world, asked, caller, family):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(asked, caller=caller, family=family))
         assert answer.status == 200, await answer.text()
         assert await answer.text() == ""
@@ -153,7 +141,7 @@ async def test_a_signed_request_passes_with_its_signers_name(world, asked, calle
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
 async def test_method_and_raw_path_are_the_clients(world, method, key):
     asked = v4(method, f"/bucket/{key}?x=a%2Fb&y")
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(asked))
         assert answer.status == 200, await answer.text()
         other = gateway(asked | {"method": "POST"})
@@ -162,7 +150,7 @@ async def test_method_and_raw_path_are_the_clients(world, method, key):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS", "PROPFIND"])
 async def test_the_gateway_may_ask_by_any_method(world, method):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.request(method, "/forward-auth", headers=gateway(s3_question()))
         assert (answer.status, answer.headers["X-Auth-User"]) == (200, "alice")
         denied = gateway(s3_question(secret="wrong"))
@@ -170,7 +158,7 @@ async def test_the_gateway_may_ask_by_any_method(world, method):
 
 
 async def test_the_whole_identity_is_always_told(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(s3_question("ADMINKEY")))
     assert {name: answer.headers[name] for name in HEADERS} == {
         "X-Auth-User": "admin",
@@ -211,7 +199,7 @@ async def test_the_whole_identity_is_always_told(world):
     ids=["wrong", "unknown", "off", "scope", "unsigned", "escape", "method", "absolute", "bearer"],
 )
 async def test_every_no_is_403_in_s3s_words(world, asked, code):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(asked))
         text = await answer.text()
     assert answer.status == 403
@@ -223,7 +211,7 @@ async def test_every_no_is_403_in_s3s_words(world, asked, code):
 
 async def test_what_was_signed_is_shown_and_never_what_should_have_been(world):
     asked = s3_question(target="/bucket/<&>%00", secret="wrong")
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         text = await (await client.get("/forward-auth", headers=gateway(asked))).text()
     right = dict(s3_question(target="/bucket/<&>%00")["headers"])["Authorization"]
     assert "<StringToSign>AWS4-HMAC-SHA256" in text
@@ -242,7 +230,7 @@ async def test_what_was_signed_is_shown_and_never_what_should_have_been(world):
     ],
 )
 async def test_a_no_is_said_in_the_clients_style(world, asked, where, status, pattern):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(
             f"/forward-auth{where}", headers=gateway(asked, caller="caddy", family="Forwarded")
         )
@@ -251,14 +239,14 @@ async def test_a_no_is_said_in_the_clients_style(world, asked, where, status, pa
 
 
 async def test_the_style_of_the_callers_entry(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(s3_question("NOBODY"), caller="styled"))
         assert "<Response><Errors>" in await answer.text()
 
 
 async def test_a_cause_is_not_told_to_clients_of_cloudstack(world):
     texts = set()
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         for asked in (cloudstack("NOBODY"), cloudstack("OFFKEY"), cloudstack(secret="wrong")):
             texts.add(await (await client.get("/forward-auth", headers=gateway(asked))).text())
     assert len(texts) == 1
@@ -270,7 +258,7 @@ async def test_a_cause_is_not_told_to_clients_of_cloudstack(world):
 @pytest.mark.parametrize("asked", [s3_question(), cloudstack()], ids=["s3", "cloudstack"])
 async def test_what_could_not_be_found_out_is_neither(world, asked):
     world.directory.down = True
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(asked))
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) in {1, 2, 3}
@@ -280,7 +268,7 @@ async def test_what_could_not_be_found_out_is_neither(world, asked):
 
 async def test_a_fault_of_ours_is_no_yes(world):
     world.directory.find = None
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(s3_question()))
     assert answer.status == 500
 
@@ -298,7 +286,7 @@ async def test_a_fault_of_ours_is_no_yes(world):
 )
 @pytest.mark.parametrize("path", ["/forward-auth", "/ext-authz/bucket/key"])
 async def test_only_gateways_are_answered(world, path, caller, status, code):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(path, headers=gateway(s3_question(), caller=caller))
         assert answer.status == status
         assert f"<Code>{code}</Code>" in await answer.text()
@@ -306,7 +294,7 @@ async def test_only_gateways_are_answered(world, path, caller, status, code):
 
 
 async def test_a_bearer_token_is_the_users_and_makes_no_caller(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         headers = [
             pair for pair in gateway(s3_question()) if pair[0] not in {"X-Auth-Token", "Authorization"}
         ]
@@ -340,7 +328,7 @@ async def test_a_clients_own_headers_of_the_other_family_are_not_believed(world,
     other = {"Original": "Forwarded", "Forwarded": "Original"}[family]
     good, bad = s3_question(), s3_question(target="/somebody/elses", secret="wrong")
     forged = gateway(good, caller=caller, family=other)
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         headers = [*gateway(bad, caller=caller, family=family)]
         headers += [pair for pair in forged if pair[0].startswith(f"X-{other}")]
         assert (await client.get("/forward-auth", headers=headers)).status == 403
@@ -350,7 +338,7 @@ async def test_a_clients_own_headers_of_the_other_family_are_not_believed(world,
 @pytest.mark.parametrize("name", ["Method", "URI", "Host"])
 async def test_both_families_are_a_guess_where_nobody_said(world, name):
     asked = s3_question()
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         for family, other in (("Original", "Forwarded"), ("Forwarded", "Original")):
             headers = gateway(asked, caller="unsaid", family=family)
             assert (await client.get("/forward-auth", headers=headers)).status == 200
@@ -362,14 +350,14 @@ async def test_both_families_are_a_guess_where_nobody_said(world, name):
 async def test_what_a_gateway_must_say_it_says_once(world, name):
     headers = gateway(s3_question())
     without = [pair for pair in headers if pair[0] != name]
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         for given in (without, [*without, (name, "")], [*headers, (name, dict(headers)[name])]):
             assert (await client.get("/forward-auth", headers=given)).status == 403
 
 
 async def test_a_request_for_another_host_is_another_request(world):
     headers = [pair for pair in gateway(s3_question()) if pair[0] != "X-Original-Host"]
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(
             "/forward-auth", headers=[*headers, ("X-Original-Host", "other.example.com")]
         )
@@ -383,7 +371,7 @@ async def test_a_connection_header_hides_nothing(world):
         ("X-Amz-Copy-Source", "/somebody/elses"),
         ("Connection", "x-amz-copy-source"),
     ]
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert (await client.get("/forward-auth", headers=headers)).status == 403
 
 
@@ -406,7 +394,7 @@ def with_length(length, **asked):
 
 async def test_a_signed_length_is_the_clients_where_the_gateway_says_it(world):
     asked = with_length("7")
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         for length, status in (("7", 200), ("8", 403), ("", 403)):
             headers = gateway(asked, **{"X-Original-Content-Length": length})
             assert (await client.get("/forward-auth", headers=headers)).status == status
@@ -418,7 +406,7 @@ async def test_a_signed_length_is_the_clients_where_the_gateway_says_it(world):
 async def test_a_bucket_in_the_host_is_part_of_what_version_2_signs(world):
     asked = v2(url="https://photos.s3.example.com/k%20ey", auth_path="/photos/k%20ey")
     asked["headers"] = [["Host", "photos.S3.example.com:8080"], *asked["headers"][1:]]
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert (await client.get("/forward-auth", headers=gateway(asked))).status == 200
         elsewhere = gateway(asked, caller="caddy", family="Forwarded")
         assert (await client.get("/forward-auth", headers=elsewhere)).status == 403
@@ -428,7 +416,7 @@ async def test_a_form_that_is_passed_on_is_read(world):
     form = cloudstack_query("ALICEKEY", command="listZones").encode()
     asked = {"method": "POST", "target": "/client/api", "headers": [["Host", "cloud.example"]]}
     headers = gateway(asked, **{"Content-Type": "application/x-www-form-urlencoded"})
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert (await client.post("/forward-auth", headers=headers, data=form)).status == 200
         assert (await client.get("/forward-auth", headers=headers)).status == 403
         partial = [*headers, ("X-Envoy-Auth-Partial-Body", "true")]
@@ -438,7 +426,7 @@ async def test_a_form_that_is_passed_on_is_read(world):
 
 async def test_a_body_of_another_kind_is_the_stores_to_compare(world):
     asked = s3_question(method="PUT", body=b"what the client sent")
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.post("/forward-auth", headers=gateway(asked), data=b"x" * 200000)
         assert answer.status == 200
 
@@ -446,7 +434,7 @@ async def test_a_body_of_another_kind_is_the_stores_to_compare(world):
 async def test_a_signed_body_that_nobody_can_see_is_refused(world):
     """A request signed over no body at all must not vouch for whatever body is sent with it."""
     form = b"Action=DescribeRegions"
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
 
         async def told(method, body, shown):
             asked = s3_question(service="ec2", method=method, target="/", body=body)
@@ -474,7 +462,7 @@ async def test_a_hash_stated_in_a_presigned_query_is_the_stores_to_compare(world
         scope=f"{stamp[:8]}/us-east-1/s3/aws4_request",
     )
     asked = {"method": "PUT", "target": made.target, "headers": [list(pair) for pair in made.headers]}
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/forward-auth", headers=gateway(asked))
         assert answer.status == 200, await answer.text()
 
@@ -490,7 +478,7 @@ def envoy(asked):
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
 async def test_envoy_asks_with_the_clients_own_method_and_path(world, method, key):
     target = f"/bucket/{key}?x=a%2Fb&y"
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         base = str(client.make_url("")).rstrip("/")
         for secret, status in ((None, 200), ("wrong", 403)):
             asked = v4(method, target, secret)
@@ -501,7 +489,7 @@ async def test_envoy_asks_with_the_clients_own_method_and_path(world, method, ke
 
 
 async def test_what_stands_before_the_path_is_envoys(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         base = str(client.make_url("")).rstrip("/")
         url = URL(f"{base}/ext%2Dauthz/bucket/key", encoded=True)
         answer = await client.session.get(url, headers=envoy(s3_question(target="/bucket/key")))
@@ -510,7 +498,7 @@ async def test_what_stands_before_the_path_is_envoys(world):
 
 async def test_envoy_is_told_503_where_it_could_not_be_found_out(world):
     world.directory.down = True
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get("/ext-authz/bucket/key", headers=envoy(s3_question(target="/bucket/key")))
     assert answer.status == 503
 

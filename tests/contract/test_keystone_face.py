@@ -54,11 +54,6 @@ UUID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 
 
 @pytest.fixture
-def world():
-    return World()
-
-
-@pytest.fixture
 async def client(world):
     async with world.client() as client:
         yield client

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import asynccontextmanager
 
 import boto3
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from botocore.config import Config
 
 from authsvc.faces.callers import Callers, token_digest
 from authsvc.faces.registry import OPTIONS
 from authsvc.model import KeyPair
-from tests.standins import World, cloudstack_query, credential, secret_of
+from tests.standins import cloudstack_query, credential, secret_of
 
 FILE = f"""
 [[caller]]
@@ -34,17 +32,7 @@ name = "poor"
 token_sha256 = ["{token_digest("poor")}"]
 grants = ["identify"]
 """
-
-
-@pytest.fixture
-def world():
-    return World()
-
-
-@asynccontextmanager
-async def asking(world):
-    async with TestClient(TestServer(world.app(Callers.parse(FILE, OPTIONS)))) as client:
-        yield client
+CALLERS = Callers.parse(FILE, OPTIONS)
 
 
 def cloudstack(key="ALICEKEY", command="assumeRole", **how):
@@ -72,7 +60,7 @@ async def exchange(client, token, caller="minio"):
 
 @pytest.mark.parametrize("token", [cloudstack(), presigned()], ids=["cloudstack", "sts"])
 async def test_a_request_signed_for_it_becomes_a_session(world, token):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await exchange(client, token)
         assert answer.status == 200, await answer.text()
         document = await answer.json()
@@ -94,7 +82,7 @@ async def test_a_request_signed_for_it_becomes_a_session(world, token):
 
 
 async def test_how_long_is_the_operators_choice(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert (await (await exchange(client, cloudstack(), "long")).json())["maxValiditySeconds"] == 86400
 
 
@@ -102,7 +90,7 @@ async def test_how_long_is_the_operators_choice(world):
 async def test_a_session_does_not_outlive_its_key(world, left, seconds):
     pair = KeyPair(id="pair", expires_at=time.time() + left)
     world.directory.put(credential("ENDINGKEY", name="erin", pair=pair))
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await exchange(client, cloudstack("ENDINGKEY"))
         document = await answer.json()
     if seconds is None:
@@ -142,7 +130,7 @@ async def test_a_session_does_not_outlive_its_key(world, left, seconds):
     ids=range(19),
 )
 async def test_anything_else_is_refused_with_a_reason(world, token, reason):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await exchange(client, token)
         assert answer.status == 403
         assert set(await answer.json()) == {"reason"}
@@ -151,21 +139,21 @@ async def test_anything_else_is_refused_with_a_reason(world, token, reason):
 
 @pytest.mark.parametrize("query", ["", "?token=a&token=b"])
 async def test_there_is_one_token(world, query):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.post(f"/minio/identity{query}", headers={"Authorization": "Bearer minio"})
         assert answer.status == 403
 
 
 @pytest.mark.parametrize("caller", ["nobody", "poor", ""])
 async def test_a_bad_caller_is_no_verdict_on_the_user(world, caller):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert (await exchange(client, cloudstack(), caller)).status == 401
     assert not world.decisions.all
 
 
 async def test_what_could_not_be_found_out_is_a_failure_of_the_plugin(world):
     world.directory.down = True
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await exchange(client, cloudstack())
         assert answer.status == 503
         assert "Retry-After" in answer.headers
@@ -173,6 +161,6 @@ async def test_what_could_not_be_found_out_is_a_failure_of_the_plugin(world):
 
 @pytest.mark.parametrize(("caller", "status"), [("minio", 200), ("nobody", 401)])
 async def test_the_health_call(world, caller, status):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.head("/minio/identity", headers={"Authorization": f"Bearer {caller}"})
         assert answer.status == status

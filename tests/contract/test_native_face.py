@@ -39,11 +39,6 @@ POSTS = ("/v1/verify", "/v1/verify/batch", "/v1/users/lookup", "/v1/forget")
 
 
 @pytest.fixture
-def world():
-    return World()
-
-
-@pytest.fixture
 async def client(world):
     async with world.client(headers=AUTHORIZED) as client:
         yield client

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from botocore.auth import HmacV1Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -21,7 +19,7 @@ from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv4 import SigV4, signature, signing_key
 from tests.people import signed_s3
-from tests.standins import World, secret_of
+from tests.standins import secret_of
 
 FILE = f"""
 [[caller]]
@@ -34,6 +32,7 @@ name = "poor"
 token_sha256 = ["{token_digest("poor")}"]
 grants = ["identify"]
 """
+CALLERS = Callers.parse(FILE)
 ARSENAL = {
     "AccessDenied",
     "AccountProblem",
@@ -46,17 +45,6 @@ ARSENAL = {
     "SignatureDoesNotMatch",
 }
 """Of the codes in Arsenal's table those used here."""
-
-
-@pytest.fixture
-def world():
-    return World()
-
-
-@asynccontextmanager
-async def asking(world):
-    async with TestClient(TestServer(world.app(Callers.parse(FILE)))) as client:
-        yield client
 
 
 def v4(key="ALICEKEY", secret=None, at=None, **more):
@@ -115,7 +103,7 @@ async def code_of(answer):
     "query", [v4(), v4(region=""), chunk(), v2()], ids=["v4", "no-region", "chunk", "v2"]
 )
 async def test_a_string_is_its_signers(world, query):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await ask(client, query)
         assert answer.status == 200, await answer.text()
         info = (await answer.json())["userInfo"]
@@ -152,20 +140,20 @@ async def test_a_string_is_its_signers(world, query):
     ids=range(16),
 )
 async def test_a_no_has_a_code_that_the_client_knows(world, query, code):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert await code_of(await ask(client, query)) == code
 
 
 @pytest.mark.parametrize("token", ["nobody", "poor"])
 async def test_a_bad_caller_is_no_verdict_on_the_user(world, token):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert await code_of(await ask(client, v4(), token)) == "InternalError"
     assert not world.decisions.all
 
 
 async def test_what_could_not_be_found_out_is_neither(world):
     world.directory.down = True
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await ask(client, v4())
         assert answer.status == 503
         assert await code_of(answer) == "ServiceUnavailable"
@@ -189,12 +177,12 @@ def test_every_refusal_has_a_code_that_the_client_knows():
     ],
 )
 async def test_accounts_are_not_found_by_anything_but_their_keys(world, query, answered):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert await (await ask(client, query)).json() == answered
 
 
 async def test_the_root_is_shared(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         assert (await client.get("/")).status == 300  # Keystone's versions
         assert (await client.get("/?Action=AuthV4")).status == 401
         assert (await client.get("/_/healthcheck")).status == 200

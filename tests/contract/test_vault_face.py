@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from authsvc.faces.callers import Callers, token_digest
 from authsvc.faces.registry import OPTIONS
-from tests.standins import World, secret_of
+from tests.standins import secret_of
 
 FILE = f"""
 [[caller]]
@@ -33,6 +30,7 @@ name = "poor"
 token_sha256 = ["{token_digest("poor")}"]
 grants = ["verify", "identify"]
 """
+CALLERS = Callers.parse(FILE, OPTIONS)
 ALICE = {
     "access": "ALICEKEY",
     "secret": secret_of("ALICEKEY"),
@@ -44,17 +42,6 @@ ALICE = {
 V1, V2 = "/v1/secret/ozone/s3", "/v1/kv-v2/data/iam/users"
 
 
-@pytest.fixture
-def world():
-    return World()
-
-
-@asynccontextmanager
-async def asking(world):
-    async with TestClient(TestServer(world.app(Callers.parse(FILE, OPTIONS)))) as client:
-        yield client
-
-
 def token(name):
     return {"X-Vault-Token": name}
 
@@ -63,7 +50,7 @@ def token(name):
     ("caller", "secret"), [("versitygw", ALICE), ("ozone", secret_of("ALICEKEY"))], ids=["versitygw", "ozone"]
 )
 async def test_a_key_is_read_in_the_stores_own_form(world, caller, secret):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         second = await client.get(f"{V2}/ALICEKEY", headers=token(caller))
         first = await client.get(f"{V1}/ALICEKEY", headers=token(caller))
         assert (second.status, first.status) == (200, 200)
@@ -78,14 +65,14 @@ async def test_a_key_is_read_in_the_stores_own_form(world, caller, secret):
 
 
 async def test_a_root_admin_is_one_there_too(world):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(f"{V2}/ADMINKEY", headers=token("versitygw"))
         assert (await answer.json())["data"]["data"]["ADMINKEY"]["role"] == "admin"
 
 
 @pytest.mark.parametrize("key", ["NOBODY", "OFFKEY", "TWICEKEY", "NARROWKEY", "alicekey", "x" * 300])
 async def test_a_key_that_may_not_be_used_is_not_there(world, key):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(f"{V2}/{key}", headers=token("versitygw"))
         assert (answer.status, await answer.json()) == (404, {"errors": []})
 
@@ -93,7 +80,7 @@ async def test_a_key_that_may_not_be_used_is_not_there(world, key):
 @pytest.mark.parametrize("headers", [{}, token("nobody"), token(""), token("poor")], ids=str)
 @pytest.mark.parametrize("path", [V1, V2])
 async def test_only_those_with_the_grant_are_told(world, headers, path):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(f"{path}/ALICEKEY", headers=headers)
         assert (answer.status, await answer.json()) == (403, {"errors": ["permission denied"]})
     assert not world.decisions.all
@@ -101,7 +88,7 @@ async def test_only_those_with_the_grant_are_told(world, headers, path):
 
 async def test_what_could_not_be_found_out_is_not_missing(world):
     world.directory.down = True
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.get(f"{V2}/ALICEKEY", headers=token("versitygw"))
         assert answer.status == 503
         assert "Retry-After" in answer.headers
@@ -110,7 +97,7 @@ async def test_what_could_not_be_found_out_is_not_missing(world):
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("mount", ["approle", "kv-v2"])
 async def test_a_login_gives_the_token_that_reads(world, method, mount):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         told = {"role_id": "versitygw", "secret_id": "versitygw"}
         answer = await client.request(method, f"/v1/auth/{mount}/login", json=told)
         assert answer.status == 200
@@ -135,7 +122,7 @@ async def test_a_login_gives_the_token_that_reads(world, method, mount):
 )
 async def test_a_login_that_fails(world, told, status):
     body = {"data": b"{"} if told == "no JSON" else {"json": told}
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.post("/v1/auth/approle/login", **body)
         assert answer.status == status
         assert (await answer.json())["errors"]
@@ -143,7 +130,7 @@ async def test_a_login_that_fails(world, told, status):
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "HEAD"])
 async def test_nothing_is_written_or_listed(world, method):
-    async with asking(world) as client:
+    async with world.client(CALLERS) as client:
         answer = await client.request(method, f"{V2}/ALICEKEY", headers=token("versitygw"))
         assert answer.status == 405
 
