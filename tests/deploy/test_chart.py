@@ -258,6 +258,51 @@ def test_the_autoscaler_alone_decides_how_many():
     assert scaler["spec"]["minReplicas"] >= 2
 
 
+def test_pods_spread_over_hosts_and_zones_unless_told_otherwise():
+    deployment = only(render(), "Deployment")["spec"]
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert [each["topologyKey"] for each in spread] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+    assert all(each["labelSelector"] == deployment["selector"] for each in spread)
+    told = MATRIX["placed with care"]
+    placed = only(render(told), "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert placed == told["topologySpreadConstraints"]
+
+
+CUSTOM_FIELDS = {
+    "ServiceMonitor": ("monitoring.coreos.com/v1", {"selector", "endpoints"}),
+    "PrometheusRule": ("monitoring.coreos.com/v1", {"groups"}),
+    "Certificate": (
+        "cert-manager.io/v1",
+        {"secretName", "duration", "renewBefore", "privateKey", "usages", "dnsNames", "issuerRef"},
+    ),
+}
+"""What the operators that own these kinds take, as far as we use it; kubernetes-validate knows only Kubernetes' own."""
+
+
+def test_what_other_operators_own_is_of_the_version_and_the_fields_they_know():
+    found = [each for site in MATRIX.values() for each in render(site) if each["kind"] in CUSTOM]
+    assert {each["kind"] for each in found} == CUSTOM == CUSTOM_FIELDS.keys()
+    for each in found:
+        version, fields = CUSTOM_FIELDS[each["kind"]]
+        assert (each["apiVersion"], each["spec"].keys()) == (version, fields)
+    (rule, *_) = [each for each in found if each["kind"] == "PrometheusRule"]
+    for group in rule["spec"]["groups"]:
+        assert group.keys() <= {"name", "interval", "rules"}
+        for each in group["rules"]:
+            assert each.keys() <= {
+                "alert",
+                "record",
+                "expr",
+                "for",
+                "keep_firing_for",
+                "labels",
+                "annotations",
+            }
+
+
 def test_a_change_of_settings_restarts_the_pods():
     marks = {
         only(render({"settings": {"AUTHSVC_MAX_STALE": seconds}}), "Deployment")["spec"]["template"][
