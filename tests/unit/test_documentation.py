@@ -12,9 +12,16 @@ from authsvc.cli.settings import settings_table
 from authsvc.faces.callers import Callers, token_digest
 from authsvc.faces.forward_auth.identity import HEADERS
 from authsvc.faces.registry import OPTIONS
+from bench.plans import figures, plans
 
 ROOT = Path(__file__).parents[2]
 STORES = sorted((ROOT / "docs" / "stores").glob("*.md"))
+
+
+def test_the_plans_are_those_computed_from_what_was_measured():
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    assert f"<!-- plans: begin -->\n{plans()}\n<!-- plans: end -->" in page, "run `python -m bench.plans`"
+    assert f"<!-- figures: begin -->\n```\n{figures()}\n```\n<!-- figures: end -->" in page
 
 
 def test_the_settings_table_is_the_generated_one():
