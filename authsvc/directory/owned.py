@@ -120,13 +120,7 @@ class OwnedDirectory:
         """
         if not name.strip():
             raise ValueError("a user needs a name")
-        if access_key is not None and not _ACCESS_KEY.fullmatch(access_key):
-            raise ValueError("an access key is 1 to 255 printable ASCII characters, none of them a space")
-        made = NewUser(
-            id=str(uuid.uuid4()),
-            access_key=AccessKey(access_key or _random_key()),
-            secret=secret or Secret(_random_key()),
-        )
+        made = _new_user(access_key, secret)
         async with self._engine.begin() as connection:
             await _require_owned(connection)
             domain_id = await _domain(connection, domain)
@@ -136,17 +130,22 @@ class OwnedDirectory:
             user_id = await _inserted(
                 connection, USER, person | {"state": State.ENABLED.value, "source": "NATIVE"}
             )
-            pair = {
-                "uuid": str(uuid.uuid4()),
-                "name": f"{name}'s key pair",
-                "account_id": account_id,
-                "user_id": user_id,
-                "api_key": made.access_key,
-                "secret_key": self._cipher.encrypt(made.secret),
-                "created": _now(),
-            }
-            await _inserted(connection, _WRITTEN_PAIR, pair)
+            await self._add_pair(connection, name, account_id, user_id, made)
         return made
+
+    async def _add_pair(
+        self, connection: AsyncConnection, name: str, account_id: int, user_id: int, made: NewUser
+    ) -> None:
+        pair = {
+            "uuid": str(uuid.uuid4()),
+            "name": f"{name}'s key pair",
+            "account_id": account_id,
+            "user_id": user_id,
+            "api_key": made.access_key,
+            "secret_key": self._cipher.encrypt(made.secret),
+            "created": _now(),
+        }
+        await _inserted(connection, _WRITTEN_PAIR, pair)
 
     async def list_users(self) -> Sequence[Listed]:
         """Return every live user, by domain, account and name.
@@ -205,6 +204,16 @@ class OwnedDirectory:
                     API_KEYPAIR.c.user_id == found[0], API_KEYPAIR.c.removed.is_(None)
                 )
                 await connection.execute(pairs.values(removed=values["removed"]))
+
+
+def _new_user(access_key: str | None, secret: Secret | None) -> NewUser:
+    if access_key is not None and not _ACCESS_KEY.fullmatch(access_key):
+        raise ValueError("an access key is 1 to 255 printable ASCII characters, none of them a space")
+    return NewUser(
+        id=str(uuid.uuid4()),
+        access_key=AccessKey(access_key or _random_key()),
+        secret=secret or Secret(_random_key()),
+    )
 
 
 async def _require_owned(connection: AsyncConnection) -> None:

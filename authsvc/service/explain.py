@@ -87,14 +87,24 @@ def explain(
     if verifier is not None:
         with suppress(SecretNotHeld):
             matches = _matches(schemes, claim, verifier)
-    if verifier is not None and matches is False:
-        if _signed(request, claim, lenient, verifier):
-            causes = (LENIENT,)
-        else:
-            causes = tuple(islice(_causes(request, claim, schemes, verifier), 3))
+        if matches is False:
+            causes = _likely(request, claim, schemes, lenient, verifier)
     if refusal is None and matches is not False:
         refusal = _objection(schemes, claim, verifier if matches else None)
     return Explanation(claim=claim, steps=_steps(claim), refusal=refusal, matches=matches, causes=causes)
+
+
+def _likely(
+    request: SignedRequest,
+    claim: Claim,
+    schemes: Sequence[Scheme],
+    lenient: Sequence[Scheme],
+    verifier: Verifier,
+) -> tuple[str, ...]:
+    """Return what explains the mismatch, the likeliest first."""
+    if _signed(request, claim, lenient, verifier):
+        return (LENIENT,)
+    return tuple(islice(_causes(request, claim, schemes, verifier), 3))
 
 
 def first_difference(ours: str, theirs: str) -> str | None:

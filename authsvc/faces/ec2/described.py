@@ -60,6 +60,10 @@ _MINE: Final = (
 
 def paths() -> dict[str, dict[str, Any]]:
     """Return the operations by path and method."""
+    return _questions() | _certificates()
+
+
+def _questions() -> dict[str, dict[str, Any]]:
     signer = {401: _NOT_WHO}
     return {
         at.SOAP: {
@@ -82,6 +86,11 @@ def paths() -> dict[str, dict[str, Any]]:
                 "responses": _responses(200, QuerySigner, "Who signed.", signer, FaultRefusal),
             }
         },
+    }
+
+
+def _certificates() -> dict[str, dict[str, Any]]:
+    return {
         at.CERTIFICATES: {
             "post": {
                 "operationId": "registerCertificate",
