@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from authsvc.signing.request import SignedRequest
 
 S3_SERVICES = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
-_TOKENS = frozenset({"x-amz-security-token", "x-amz-s3session-token"})
+_TOKENS = ("x-amz-security-token", "x-amz-s3session-token")
 
 
 def in_header(request: SignedRequest, algorithm: str) -> bool:
@@ -170,9 +170,9 @@ def _payload_line(request: SignedRequest, presented: Presented, names: tuple[str
 
 
 def _token(request: SignedRequest, presented: Presented) -> str | None:
-    if _TOKENS.isdisjoint(request.fields):
+    given = [name for name in _TOKENS if name in request.fields]
+    if not given:
         return presented.token
-    if presented.token is not None or request.fields.keys() >= _TOKENS:
+    if presented.token is not None or len(given) > 1:
         raise DuplicateParameter("more than one session token was given")
-    (name,) = _TOKENS & request.fields.keys()
-    return request.header(name)
+    return request.header(given[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64decode
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from authsvc.errors import Malformed
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 WANTS: Final = frozenset({"signing_key"})
 _FIELDS = frozenset({"method", "target", "headers", "body", "body_sha256", "bucket", "expect", "want"})
-_STRINGS, _LISTS, _TWO = frozenset({str}), frozenset({list}), frozenset({2})
+_PAIR: Final = 2
 _EXPECT = frozenset({"service", "region"})
 
 Pairs = tuple[tuple[str, str], ...]
@@ -66,14 +65,18 @@ def read_headers(headers: Any) -> Pairs:
         Malformed: They are neither, or a name or value is not text.
     """
     if type(headers) is dict:
-        pairs = tuple(headers.items())
-    elif type(headers) is list and set(map(type, headers)) <= _LISTS and set(map(len, headers)) <= _TWO:
-        pairs = tuple(map(tuple, headers))
-    else:
+        headers = list(map(list, headers.items()))
+    if type(headers) is not list:
         raise Malformed("must be a list of [name, value] pairs, or an object", field="headers")
-    if not set(map(type, chain.from_iterable(pairs))) <= _STRINGS:
-        raise Malformed("names and values must be strings", field="headers")
-    return pairs
+    pairs = []
+    for pair in headers:
+        if type(pair) is not list or len(pair) != _PAIR:
+            raise Malformed("must be a list of [name, value] pairs, or an object", field="headers")
+        name, value = pair
+        if type(name) is not str or type(value) is not str:
+            raise Malformed("names and values must be strings", field="headers")
+        pairs.append((name, value))
+    return tuple(pairs)
 
 
 def read_body(body: Any) -> bytes:
