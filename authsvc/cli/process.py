@@ -30,7 +30,6 @@ from authsvc.ops.loop import watch_loop
 from authsvc.ops.metrics import Metrics
 from authsvc.ops.site import make_ops_app
 from authsvc.ops.traffic import Traffic
-from authsvc.wiring import open_service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -96,6 +95,9 @@ async def started(
         ValueError: A setting turns out to be unusable.
         OSError: A port cannot be listened on.
     """
+    # Here and not above: a supervisor starts processes by this module too, and opens no database itself.
+    from authsvc.wiring import open_service  # noqa: PLC0415 - 20 MiB
+
     traffic = traffic or Traffic()
     metrics = Metrics(health=health, log=log)
     metrics.read("authsvc_caller_rejects_total", lambda: callers.rejects)

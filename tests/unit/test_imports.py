@@ -63,6 +63,12 @@ def test_a_process_does_not_import_what_it_was_not_asked_for(serving, package):
     assert package not in serving
 
 
+def test_a_supervisor_of_workers_brings_no_database_along():
+    found = imported("import sys, authsvc.cli.serve; print(*sys.modules, file=sys.stderr)")
+    assert "authsvc.cli.supervisor" in found
+    assert not found & {"aiomysql", "authsvc.wiring", "sqlalchemy"}
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
 def test_a_list_of_the_commands_imports_none(words):
     found = imported(
