@@ -54,10 +54,9 @@ class Ledger:
         self._path = path
         self._capacity = capacity
         self._entries: collections.deque[_Entry] = collections.deque()
+        # Two counts, as one would be added to by two threads, which loses now and then.
         self._refused = 0
-        self._unwritten = (
-            0  # counted by the thread, and the other by the loop: neither loses a count to the other
-        )
+        self._unwritten = 0
         self._descriptor: int | None = None
         self._cut = False
         self._wake = threading.Event()
@@ -203,9 +202,12 @@ class Ledger:
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
 
     def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(
+                OSError
+            ):  # a network's file system may complain only now; the next write will show
+                os.close(descriptor)
 
 
 def _tell(told: Sequence[tuple[asyncio.Future[bool], bool]]) -> None:
