@@ -166,6 +166,18 @@ async def test_another_kind_of_value_is_no_record(redis, redis_server, poison):
     assert [page async for page in redis.pages("", most=10)] == [{"b": b"two"}]
 
 
+async def test_who_may_not_look_for_names_still_gets_what_it_asks_for(redis, redis_server):
+    await redis.put("a", b"one", ttl=60)
+    redis_server.execute("ACL", "SETUSER", "poor", "on", ">p", "~*", "+getrange", "+set")
+    client = open_redis(Secret(f"redis://poor:p@{redis_server.host}:{redis_server.port}"), deadline=PATIENCE)
+    poor = RedisSharedCache(client, SystemClock(), deadline=PATIENCE)
+    with pytest.raises(SharedCacheUnavailable):
+        await anext(poor.pages("", most=10))
+    assert list(await poor.get("a")) == [b"one"]
+    await poor.close()
+    redis_server.execute("ACL", "DELUSER", "poor")
+
+
 async def test_of_a_giant_value_only_the_beginning_is_read(redis, redis_server):
     redis_server.execute("SET", "a", "x" * 50_000_000)
     (found,) = await redis.get("a")
