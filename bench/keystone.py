@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def keystone(folder: Path) -> Iterator[tuple[Site, bytes]]:
     with running(_uwsgi(port), port, _environment(folder)) as site:
         token, credential = _credential(address)
         body = presented(credential["access"], credential["secret"])
-        yield site, spell("POST", "/v3/s3tokens", [("X-Auth-Token", token), JSON], body)
+        yield replace(site, keeps=False), spell("POST", "/v3/s3tokens", [("X-Auth-Token", token), JSON], body)
 
 
 def _install() -> None:
@@ -94,7 +95,7 @@ def _uwsgi(port: int) -> list[str]:
     return [
         str(VENV / "bin/uwsgi"),
         *("--http-socket", f"127.0.0.1:{port}", "--module", "keystone.wsgi.api:application"),
-        *("--virtualenv", str(VENV), "--processes", "1", "--threads", "1", "--http-keepalive"),
+        *("--virtualenv", str(VENV), "--processes", "1", "--threads", "1"),
         *("--need-app", "--die-on-term", "--disable-logging", "--logto", os.devnull),
     ]
 

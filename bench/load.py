@@ -42,10 +42,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A server under load: its port, and the process whose CPU counts, with all its children."""
+    """A server under load: its port, and the process whose CPU counts, with all its children.
+
+    One that does not keep connections, and does not say so, gets a new one for each request.
+    """
 
     port: int
     pid: int
+    keeps: bool = True
 
     def cpu_seconds(self) -> float:
         """Return user plus system time of all its processes so far."""
@@ -64,8 +68,15 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Return it to the nanosecond where the kernel counts so (proc_pid_schedstat(5)), else to the tick."""
+    try:
+        return (
+            sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+            / 1e9
+        )
+    except FileNotFoundError:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def _resident_mib(pid: int) -> float:
@@ -83,8 +94,11 @@ async def closed(site: Site, requests: Sequence[bytes], *, count: int, connectio
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-        for _ in range(share):
+        for number in range(share):
             began = time.perf_counter()
+            if number and not site.keeps:
+                writer.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
             await _exchange(reader, writer, next(supply))
             latencies.append(time.perf_counter() - began)
         writer.close()
