@@ -49,10 +49,11 @@ class Ledger:
     pipe that nobody reads is no place to write to.
     """
 
-    def __init__(self, path: Path, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, path: Path, *, capacity: int = CAPACITY, deadline: float = DEADLINE) -> None:
         """Take the path; nothing is opened before there is a line."""
         self._path = path
         self._capacity = capacity
+        self._deadline = deadline
         self._entries: collections.deque[_Entry] = collections.deque()
         # Two counts, as one would be added to by two threads, which loses now and then.
         self._refused = 0
@@ -92,7 +93,7 @@ class Ledger:
             self._entries.append(_Entry(line, waiter))
             self._wake.set()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DEADLINE):
+                async with asyncio.timeout(self._deadline):
                     kept = await waiter
         self._refused += not kept
         return kept

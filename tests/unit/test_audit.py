@@ -98,7 +98,7 @@ def test_two_lines_of_one_decision_are_told_apart():
 
 def test_everybody_who_listens_hears(tmp_path):
     path, heard = tmp_path / "audit.log", HeardEvents()
-    with Ledger(path) as ledger:
+    with Ledger(path, deadline=10.0) as ledger:
         events = SeveralEvents(heard, FileEvents(ledger, Record(KEY)))
         events.record(YES)
         events.record(NO)
@@ -109,7 +109,7 @@ def test_everybody_who_listens_hears(tmp_path):
 
 async def test_a_strict_audit_says_whether_it_has_the_line(tmp_path):
     path = tmp_path / "audit.log"
-    with Ledger(path) as ledger:
+    with Ledger(path, deadline=10.0) as ledger:
         await FileAudit(ledger, Record()).keep(YES)
         assert json.loads(path.read_bytes())["user_id"] == "uuid-alice"
     with Ledger(tmp_path / "nowhere" / "audit.log") as ledger, pytest.raises(AuditUnavailable):
