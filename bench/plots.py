@@ -15,11 +15,9 @@ PAINTER = Path(__file__).with_name("paint.py")
 
 
 def draw(document: dict[str, Any], folder: Path) -> None:
-    """Write ``cpu.svg``: server CPU per request of every lane, the bare handler's beside it."""
+    """Write ``cpu.svg``, the server's CPU per request of every lane, and ``latency.svg``, that at a fixed rate."""
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [painting_python(), PAINTER, folder / "cpu.svg"], input=json.dumps(document).encode(), check=True
-    )
+    subprocess.run([painting_python(), PAINTER, folder], input=json.dumps(document).encode(), check=True)
 
 
 def painting_python() -> Path:

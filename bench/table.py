@@ -81,14 +81,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="authsvc-bench-") as name, contextlib.ExitStack() as stack:
         lanes = list(_lanes(stack, Path(name), cases, with_keystone=not options.without_keystone))
         asyncio.run(_measure(lanes, options))
-        steady = [asyncio.run(_steady(lane)) for lane in lanes if lane.state == "memory, 2 workers"]
-    print(report(lanes))
-    print()
-    print("\n".join(line for line in steady if line))
+        _tell(f"{RATE} requests/s, open loop")
+        steady = [asyncio.run(_steady(lane)) for lane in lanes if _is_steady(lane)]
+    print(report(lanes, steady))
     if options.json:
-        options.json.write_text(json.dumps(document(lanes), indent=1) + "\n")
+        options.json.write_text(json.dumps(document(lanes, steady), indent=1) + "\n")
     if options.plots:
-        draw(document(lanes), options.plots)
+        draw(document(lanes, steady), options.plots)
 
 
 def _lanes(
@@ -157,13 +156,20 @@ def _share(case: Case, state: str) -> float:
     return (1.0 if state.startswith("memory") else 0.3) / (1 if case.verifications == 1 else 20)
 
 
-async def _steady(lane: Lane) -> str:
-    """Send at a fixed rate whatever comes back, and say how long answers took from when their request was due."""
-    if lane.verifications > 1:
-        return ""
+def _is_steady(lane: Lane) -> bool:
+    return lane.state == "memory, 2 workers" and lane.verifications == 1
+
+
+async def _steady(lane: Lane) -> dict[str, object]:
+    """Send at a fixed rate whatever comes back; answers count from when their request was due."""
     figures = await opened(lane.site, lane.requests, rate=RATE, seconds=20, connections=16)
-    p50, p99 = figures.percentile(0.5), figures.percentile(0.99)
-    return f"{lane.case} at {RATE} requests/s, open loop, 2 workers: p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+    return {
+        "case": lane.case,
+        "state": lane.state,
+        "rate": RATE,
+        "p50_ms": round(figures.percentile(0.5), 2),
+        "p99_ms": round(figures.percentile(0.99), 2),
+    }
 
 
 async def _measure(lanes: Sequence[Lane], options: argparse.Namespace) -> None:
@@ -176,8 +182,8 @@ async def _measure(lanes: Sequence[Lane], options: argparse.Namespace) -> None:
                 lane.rounds.append(figures)
 
 
-def report(lanes: Sequence[Lane]) -> str:
-    """Return the table as Markdown, which a terminal shows as well."""
+def report(lanes: Sequence[Lane], steady: Sequence[dict[str, object]]) -> str:
+    """Return the tables as Markdown, which a terminal shows as well."""
     yardsticks = {lane.case: lane.median("cpu_us") for lane in lanes if lane.state == "bare"}
     yardsticks |= {case.name: yardsticks[case.yardstick] for case in CASES if case.yardstick in yardsticks}
     lines = [
@@ -199,13 +205,20 @@ def report(lanes: Sequence[Lane]) -> str:
             f"{lane.percentile(0.99):.2f}",
         )
         lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"| {RATE} requests/s, open loop | answered by | p50, ms | p99, ms |",
+        "|---|---|---:|---:|",
+        *(f"| {each['case']} | {each['state']} | {each['p50_ms']} | {each['p99_ms']} |" for each in steady),
+    ]
     return "\n".join(lines)
 
 
-def document(lanes: Sequence[Lane]) -> dict[str, object]:
+def document(lanes: Sequence[Lane], steady: Sequence[dict[str, object]]) -> dict[str, object]:
     """Return the figures for programs."""
     return {
         "machine": machine(),
+        "steady": list(steady),
         "lanes": [
             {
                 "case": lane.case,
