@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -149,8 +148,7 @@ class SharedCache(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """One answer given, as audit, metrics and bus hear it. Holds no secret and no query.
 
     ``access_key`` is what the request claimed, for the audit to make another name of; nobody writes it as it is.
@@ -163,12 +161,16 @@ class Decision:
     caller: str
     reason: str | None = None
     scheme: str | None = None
-    access_key: str | None = field(default=None, repr=False)
+    access_key: str | None = None
     user_id: str | None = None
     account_id: str | None = None
     source: str | None = None
     as_of: float | None = None
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "access_key")
+        return f"Decision({', '.join(shown)})"
 
 
 class EventSink(Protocol):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from authsvc.errors import Malformed, MissingDate, UnknownString
@@ -88,9 +89,15 @@ def _v4(access_key: AccessKey, text: str, signature: str, *, chunks: bool) -> Cl
         signature=signature,
         strings_to_sign=(text,),
         signed_at=signed_at,
-        scope=Scope(date=match[3], region=match[4], service=match[5]),
+        scope=_scope(match[3], match[4], match[5]),
         presented=True,
     )
+
+
+@lru_cache(maxsize=256)
+def _scope(date: str, region: str, service: str) -> Scope:
+    """Make a scope once: a store serves one region, and a day is long."""
+    return Scope(date=date, region=region, service=service)
 
 
 def _v2(access_key: AccessKey, text: str, signature: str) -> Claim:

@@ -126,6 +126,12 @@ async def test_whoever_signed_is_described_as_swift_and_rgw_want_it(client, worl
     assert (world.events[-1]["caller"], world.events[-1]["user_id"]) == ("store", "uuid-alice")
 
 
+async def test_every_document_has_a_name_of_its_own(client):
+    names = [(await asked(client, v4()))["token"]["audit_ids"][0] for _ in range(3)]
+    assert len(set(names)) == 3
+    assert {len(base64.urlsafe_b64decode(f"{name}==")) for name in names} == {16}
+
+
 async def test_no_usable_token_leaves_with_it(client):
     response = await client.post(S3TOKENS, json=v4(), headers=KNOWN)
     assert "X-Subject-Token" not in response.headers

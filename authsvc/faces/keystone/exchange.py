@@ -52,11 +52,11 @@ class Exchange:
     ) -> web.RouteDef:
         """Route to ``respond`` once the caller is known and has the grant; refusals are said in the dialect."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
+        def handle(request: web.Request) -> Awaitable[web.Response]:
             caller = self.authenticate(request)
             note(request, caller=caller.name)
             require(caller, grant)
-            return await respond(self, request, caller)
+            return respond(self, request, caller)
 
         return web.route(method, path, self.spoken(handle, dialect), expect_handler=expect_later)
 
@@ -81,11 +81,10 @@ class Exchange:
         Raises:
             CallerUnauthorized: Nobody, somebody unknown, or more than one.
         """
-        now = request.app[SERVICE].clock.now()
 
         def issued(token: str) -> Caller | None:
             found = self.tokens.open(token)
-            if found is None or now > found.expires_at + GRACE:
+            if found is None or request.app[SERVICE].clock.now() > found.expires_at + GRACE:
                 return None
             return self.holder(found)
 
