@@ -113,9 +113,8 @@ def field_text(raw: bytes) -> str:
 def answer(document: Any, *, status: int = 200) -> web.Response:
     """Send a document as JSON; aware datetimes become RFC 3339 in UTC, to the second."""
     body = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
-    return web.Response(
-        body=body, status=status, headers=_JSON
-    )  # content_type would be taken apart each time
+    # As a header, because content_type would be taken apart each time.
+    return web.Response(body=body, status=status, headers=_JSON)
 
 
 def refusal(

@@ -40,7 +40,10 @@ def user_token(
 ) -> dict[str, Any]:
     """Describe a user; times are Unix seconds."""
     domain = _named(who.domain.id, who.domain.name)
-    user, project = _named(who.user.id, who.user.name), _named(project_id(who.account, rules), who.account.name)
+    user, project = (
+        _named(who.user.id, who.user.name),
+        _named(project_id(who.account, rules), who.account.name),
+    )
     user["domain"], user["password_expires_at"] = domain, None
     project["domain"] = domain
     return {
@@ -142,9 +145,8 @@ def _audit_id() -> str:
     The kernel is asked for chance once in a process's life, as a call for each document was the dearest part of it.
     """
     number = next(_DOCUMENTS).to_bytes(8, "big")
-    return (
-        base64.urlsafe_b64encode(blake2b(number, digest_size=16, key=_CHANCE).digest()).rstrip(b"=").decode()
-    )
+    name = blake2b(number, digest_size=16, key=_CHANCE).digest()
+    return base64.urlsafe_b64encode(name).rstrip(b"=").decode()
 
 
 def _time(seconds: float) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 WANTS: Final = frozenset({"signing_key"})
 _FIELDS = frozenset({"method", "target", "headers", "body", "body_sha256", "bucket", "expect", "want"})
 _PAIR: Final = 2
+_USUAL_NAMES: Final = 128
+"""Characters of a service and a region together that are worth remembering."""
 _EXPECT = frozenset({"service", "region"})
 
 Pairs = tuple[tuple[str, str], ...]
@@ -111,7 +113,8 @@ def _expectation(expect: Any) -> Expectation:
     for value in (service, region):
         if value is not None and (type(value) is not str or not value):
             raise Malformed("must be a string that is not empty", field="expect")
-    return _named(service, region)
+    make = _named if len(service or "") + len(region or "") <= _USUAL_NAMES else _named.__wrapped__
+    return make(service, region)
 
 
 @lru_cache(maxsize=256)
