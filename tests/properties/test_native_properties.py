@@ -16,6 +16,7 @@ from authsvc.errors import Malformed
 from authsvc.faces.documents import parse
 from authsvc.faces.native.question import read_question
 from authsvc.faces.native.schemas import VERIFY, load
+from authsvc.service.policy import Expectation
 from tests.standins import AUTHORIZED, TOKEN, World, s3_question
 
 texts = st.text(max_size=12)
@@ -97,6 +98,16 @@ def test_the_two_agree_on_anything_at_all(document):
     assert isinstance(by_hand, str) == isinstance(by_schema, str)
 
 
+def test_names_too_long_to_be_remembered_are_read_all_the_same():
+    document = {
+        "method": "GET",
+        "target": "/",
+        "headers": [],
+        "expect": {"service": "s" * 99, "region": "r" * 99},
+    }
+    assert read_question(document).expect == Expectation(service="s" * 99, region="r" * 99)
+
+
 @pytest.mark.parametrize("name", sorted(right))
 def test_the_two_name_the_same_field(name):
     document = {"method": "GET", "target": "/", "headers": [], name: 7}
@@ -130,6 +141,7 @@ written = st.recursive(
 
 @given(written)
 @example('{"a":1,"a":1}')
+@example('{"a":"x","a":"\\u0022\\u0022\\u0022\\u0022"}')  # as many quotes when written again
 @example('{"\\\\":1,"\\\\":1}')
 @example('{"a":"\\\\\\"","b":[]}')
 @example('{"\\u0061":1,"a":2}')
