@@ -37,19 +37,7 @@ from botocore.crt.auth import CrtS3SigV4AsymAuth
 from authsvc import signing
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.events.silent import SilentEvents
-from authsvc.model import (
-    AccessKey,
-    Account,
-    AccountType,
-    Credential,
-    Domain,
-    Freshness,
-    KeyPair,
-    Principal,
-    Secret,
-    State,
-    User,
-)
+from authsvc.model import Secret
 from authsvc.service.verify import Verify
 from authsvc.settings import read_settings
 from authsvc.signing import SignedRequest
@@ -57,11 +45,12 @@ from authsvc.signing.cloudstack import canonical_string, signature
 from authsvc.signing.sigv4 import signing_key
 from authsvc.signing.sigv4a import private_key, public_key, require_signed_by
 from authsvc.wiring import CLOCK, policy, schemes
+from bench.people import ACCESS_KEY, SECRET, somebody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ACCESS_KEY, SECRET_KEY = "bench-" + "a" * 80, "bench-" + "s" * 80
+SECRET_KEY = SECRET.reveal()
 HOST = "s3.region-1.example.com"
 USUAL = {"User-Agent": "bench/1.0 md/Botocore#1.44 ua/2.1", "Accept-Encoding": "identity"}
 OBJECT = f"https://{HOST}/bucket/some/object.bin?partNumber=1&uploadId=abcdef"
@@ -154,25 +143,11 @@ def _timed(call: Callable[[], object], calls: int) -> float:
 def _verify() -> Verify:
     settings = read_settings({})
     return Verify(
-        directory=MemoryDirectory(CLOCK, [_somebody()]),
+        directory=MemoryDirectory(CLOCK, [somebody()]),
         schemes=schemes(settings),
         policy=policy(settings),
         clock=CLOCK,
         events=SilentEvents(),
-    )
-
-
-def _somebody() -> Credential:
-    return Credential(
-        access_key=AccessKey(ACCESS_KEY),
-        verifier=Secret(SECRET_KEY),
-        principal=Principal(
-            user=User(id="1", name="bench", state=State.ENABLED),
-            account=Account(id="2", name="bench", type=AccountType.NORMAL, state=State.ENABLED),
-            domain=Domain(id="3", name="ROOT", path="/"),
-            key=KeyPair(),
-        ),
-        freshness=Freshness(as_of=time.time(), source="memory"),
     )
 
 

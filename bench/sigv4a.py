@@ -23,26 +23,14 @@ from authsvc import signing
 from authsvc.directory.edge_file import EdgeFileWriter, read_edge_keys
 from authsvc.directory.edge_signer import new_signer, read_signer
 from authsvc.directory.rows import Holding
-from authsvc.model import (
-    AccessKey,
-    Account,
-    AccountType,
-    Credential,
-    Domain,
-    Freshness,
-    KeyPair,
-    Principal,
-    Secret,
-    State,
-    User,
-)
+from authsvc.model import AccessKey
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A, private_key, public_key, read_point
+from bench.people import ACCESS_KEY, SECRET, somebody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ACCESS_KEY, SECRET = AccessKey("bench-" + "a" * 80), Secret("bench-" + "s" * 80)
 SCHEMES = (SigV4(), SigV4A())
 KEYS_IN_A_FILE = 1000
 
@@ -116,31 +104,6 @@ def edge_file(pem: bytes) -> bytes:
         writer.add(Holding(access_key=credential.access_key, credential=credential))
     writer.close()
     return file.getvalue()
-
-
-def somebody(access_key: AccessKey) -> Credential:
-    """Make a credential."""
-    return Credential(
-        access_key=access_key,
-        verifier=SECRET,
-        principal=Principal(
-            user=User(
-                id="3f2504e0-4f89-11d3-9a0c-0305e82c3301",
-                name="somebody",
-                state=State.ENABLED,
-                email="somebody@example.com",
-            ),
-            account=Account(
-                id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
-                name="acme",
-                type=AccountType.NORMAL,
-                state=State.ENABLED,
-            ),
-            domain=Domain(id="16fd2706-8baf-433b-82eb-8c7fada847da", name="ROOT", path="/"),
-            key=KeyPair(),
-        ),
-        freshness=Freshness(as_of=0.0, source="database"),
-    )
 
 
 if __name__ == "__main__":

@@ -171,6 +171,18 @@ class Process:
                 raise ServerFailed(f"{self.name} {what}:\n{self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.01)
 
+    def begin(self) -> None:
+        """Start for the first time, or leave nothing behind.
+
+        Raises:
+            ServerFailed: As ``start``.
+        """
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+
     def pause(self) -> None:
         """Stop it from doing anything while its connections stay up (SIGSTOP)."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -208,11 +208,7 @@ class Redis:
         self.stop, self.restart, self.mend = self.process.stop, self.process.restart, self.process.mend
 
     def __enter__(self) -> Self:
-        try:
-            self.process.start()
-        except BaseException:
-            self.process.remove()
-            raise
+        self.process.begin()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -200,36 +200,34 @@ class CachedDirectory:
 
     def _take_over(self, shared: Shared, name: str, sealed: bytes) -> None:
         """Remember the record; one that is of no use is nobody's question, and is not counted."""
-        try:
-            record = read(shared.sealer.open(name, sealed), source="redis")
-        except ValueError:
-            return
-        if record.credential is not None and self._of_an_age(record):
+        record = self._unsealed(shared, name, sealed)
+        if isinstance(record, Record) and record.credential is not None:
             access_key = record.credential.access_key
             if name in shared.sealer.names(access_key):
                 self._local.put(access_key, record)
 
-    def _of_an_age(self, record: Record) -> bool:
-        """Say whether it is neither too old nor from the future."""
-        return -CLOCKS_APART <= self._clock.now() - record.as_of <= self._max_stale + CLOCKS_APART
-
     def _opened(self, access_key: AccessKey, name: str, sealed: bytes) -> Record | None:
+        """Return the record; count it where it is of no use."""
         if self._shared is None:
             return None
+        record = self._unsealed(self._shared, name, sealed)
+        if isinstance(record, Record):
+            if record.credential is None or record.credential.access_key == access_key:
+                return record
+            record = "key"
+        self.rejects[record] += 1
+        return None
+
+    def _unsealed(self, shared: Shared, name: str, sealed: bytes) -> Record | str:
+        """Return the record; which of ``REJECTS`` it is if its seal, layout or age is wrong."""
         try:
-            record = read(self._shared.sealer.open(name, sealed), source="redis")
+            record = read(shared.sealer.open(name, sealed), source="redis")
         except BrokenSeal:
-            self.rejects["seal"] += 1
-            return None
+            return "seal"
         except ValueError:
-            self.rejects["layout"] += 1
-            return None
-        if not self._of_an_age(record):
-            self.rejects["age"] += 1
-            return None
-        if record.credential is not None and record.credential.access_key != access_key:
-            self.rejects["key"] += 1
-            return None
+            return "layout"
+        if not -CLOCKS_APART <= self._clock.now() - record.as_of <= self._max_stale + CLOCKS_APART:
+            return "age"
         return record
 
     def _stale(self, access_key: AccessKey, error: Unavailable) -> Credential | None:

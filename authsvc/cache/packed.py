@@ -27,9 +27,8 @@ _BLOCK: Final = 16  # bytes; a key is four
 _KEY: Final = 4 * _BLOCK
 _KEY_TEXT: Final = 86
 _ID_TEXT: Final = 36
-_APART: Final = (
-    0  # in the text, in the place of an id or a key in the blocks, where else there is never a number
-)
+_APART: Final = 0
+"""Stands in the text for an id or a key among the blocks; there is never another number in its place."""
 
 _WINDOW: Final = -11  # raw deflate, with room for the words and a long record
 _WORDS: Final = (

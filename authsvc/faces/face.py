@@ -75,11 +75,11 @@ def note(request: web.Request, **fields: Any) -> None:
         notes.update(fields)
 
 
-def described_yes(verified: Verified) -> dict[str, Any]:
+def described_yes(verified: Verified, *, use_case: str = "verify") -> dict[str, Any]:
     """List what the log says of a request that was verified."""
     credential = verified.credential
     return {
-        "use_case": "verify",
+        "use_case": use_case,
         "verdict": "allow",
         "scheme": verified.claim.scheme,
         "source": credential.freshness.source,

@@ -94,15 +94,11 @@ class Authenticate:
             error.scheme = SCHEME
             seconds = self._clock.monotonic() - began
             no = refused("authenticate", error, caller=caller, seconds=seconds)
-            if self._audit is not None:
-                await put_on_record(no, self._audit, self._events)
-            self._events.record(no)
+            await put_on_record(no, self._audit, self._events)
             raise
         seconds = self._clock.monotonic() - began
         yes = allowed("authenticate", proven.identity, caller=caller, scheme=SCHEME, seconds=seconds)
-        if self._audit is not None:
-            await put_on_record(yes, self._audit, self._events)
-        self._events.record(yes)
+        await put_on_record(yes, self._audit, self._events)
         return proven
 
     async def read(self, raw: bytes) -> SoapClaim:

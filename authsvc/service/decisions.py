@@ -51,15 +51,17 @@ def refused(use_case: str, error: AuthError, *, caller: str, seconds: float) -> 
     )
 
 
-async def put_on_record(decision: Decision, audit: Audit, events: EventSink) -> None:
-    """Return when the decision may be told; where it may not, that is what was decided, and is told instead.
+async def put_on_record(decision: Decision, audit: Audit | None, events: EventSink) -> None:
+    """Put the decision on record where there is an audit, and tell of it; where it is not kept, that is told instead.
 
     Raises:
-        AuditUnavailable: It is not on record.
+        AuditUnavailable: It is not on record, and must not go out.
     """
-    try:
-        await audit.keep(decision)
-    except AuditUnavailable as error:
-        error.scheme, error.access_key = decision.scheme, decision.access_key
-        events.record(refused(decision.use_case, error, caller=decision.caller, seconds=decision.seconds))
-        raise
+    if audit is not None:
+        try:
+            await audit.keep(decision)
+        except AuditUnavailable as error:
+            error.scheme, error.access_key = decision.scheme, decision.access_key
+            events.record(refused(decision.use_case, error, caller=decision.caller, seconds=decision.seconds))
+            raise
+    events.record(decision)

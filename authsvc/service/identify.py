@@ -43,13 +43,9 @@ class Identify:
             error.access_key = access_key
             seconds = self._clock.monotonic() - began
             no = refused("identify", error, caller=caller, seconds=seconds)
-            if self._audit is not None:
-                await put_on_record(no, self._audit, self._events)
-            self._events.record(no)
+            await put_on_record(no, self._audit, self._events)
             raise
         seconds = self._clock.monotonic() - began
         yes = allowed("identify", credential, caller=caller, access_key=access_key, seconds=seconds)
-        if self._audit is not None:
-            await put_on_record(yes, self._audit, self._events)
-        self._events.record(yes)
+        await put_on_record(yes, self._audit, self._events)
         return credential

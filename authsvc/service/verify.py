@@ -117,9 +117,7 @@ class Verify:
                 error.scheme, error.access_key = claim.scheme, claim.access_key
             seconds = self._clock.monotonic() - began
             no = refused("verify", error, caller=caller, seconds=seconds)
-            if self._audit is not None:
-                await put_on_record(no, self._audit, self._events)
-            self._events.record(no)
+            await put_on_record(no, self._audit, self._events)
             raise
         yes = allowed(
             "verify",
@@ -129,9 +127,7 @@ class Verify:
             access_key=claim.access_key,
             seconds=self._clock.monotonic() - began,
         )
-        if self._audit is not None:
-            await put_on_record(yes, self._audit, self._events)
-        self._events.record(yes)
+        await put_on_record(yes, self._audit, self._events)
         return Verified(claim=claim, credential=credential)
 
     async def _prove(self, claim: Claim, expect: Expectation, patience: float) -> Credential:

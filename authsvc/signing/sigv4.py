@@ -134,9 +134,9 @@ class SigV4:
             return
         if not isinstance(verifier, Secret):
             raise SecretNotHeld
-        key = signing_key(verifier, claim.scope)
+        key = _signing_key(verifier, claim.scope)
         decode(
             claim.chunks,
             claim.chunks.body,
-            lambda text, presented: require_same(presented, signature(key, text)),
+            lambda text, presented: require_same(presented, key.signature(text)),
         )

@@ -51,11 +51,7 @@ class HAProxy:
         self._file.write_text(text + "".join(servers), encoding="utf-8")
 
     def __enter__(self) -> Self:
-        try:
-            self.process.start()
-        except BaseException:
-            self.process.remove()
-            raise
+        self.process.begin()
         return self
 
     def __exit__(self, *error: object) -> None:

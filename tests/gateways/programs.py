@@ -93,11 +93,7 @@ class Gateway:
         give(self.process.folder)
 
     def __enter__(self) -> Self:
-        try:
-            self.process.start()
-        except BaseException:
-            self.process.remove()
-            raise
+        self.process.begin()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -51,11 +51,7 @@ class Prometheus:
         # JSON is YAML.
         (self.process.folder / "prometheus.yml").write_text(json.dumps(configuration), encoding="utf-8")
         give(self.process.folder)
-        try:
-            self.process.start()
-        except BaseException:
-            self.process.remove()
-            raise
+        self.process.begin()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from authsvc.faces.body import read_body
 from authsvc.faces.documents import parse
 from authsvc.faces.ec2.credentials import prove, read_credentials
-from authsvc.faces.face import SERVICE, answer, note
+from authsvc.faces.face import SERVICE, answer, described_yes, note
 from authsvc.faces.keystone.exchange import NO_STORE
 from authsvc.faces.keystone.s3tokens import METHODS
 from authsvc.faces.keystone.service_tokens import Issued
@@ -36,14 +36,7 @@ async def ec2tokens(exchange: Exchange, request: web.Request, caller: Caller) ->
     service = request.app[SERVICE]
     verified = await prove(service, described, caller=caller.name)
     principal = verified.credential.principal
-    note(
-        request,
-        use_case="ec2tokens",
-        verdict="allow",
-        scheme=verified.claim.scheme,
-        source=verified.credential.freshness.source,
-        user_id=principal.user.id,
-    )
+    note(request, **described_yes(verified, use_case="ec2tokens"))
     now = service.clock.now()
     ends = min(now + exchange.rules.token_lifetime, principal.key.expires_at or float("inf"))
     issued = Issued(kind="user", subject=verified.claim.access_key, issued_at=now, expires_at=ends)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authsvc.errors import Malformed
 from authsvc.faces.body import read_body
 from authsvc.faces.documents import parse
-from authsvc.faces.face import SERVICE, answer, note
+from authsvc.faces.face import SERVICE, answer, described_yes, note
 from authsvc.faces.keystone.token_documents import user_token, user_token_v2
 from authsvc.signing import presented
 
@@ -98,12 +98,5 @@ async def _verified(exchange: Exchange, request: web.Request, caller: Caller) ->
         caller=caller.name,
         patience=exchange.rules.patience,
     )
-    note(
-        request,
-        use_case="s3tokens",
-        verdict="allow",
-        scheme=verified.claim.scheme,
-        source=verified.credential.freshness.source,
-        user_id=verified.credential.principal.user.id,
-    )
+    note(request, **described_yes(verified, use_case="s3tokens"))
     return verified

@@ -30,18 +30,7 @@ def post(
     callers: Callers,
 ) -> web.RouteDef:
     """Route a POST of JSON to ``respond``, once its caller is known and has the grant."""
-
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            caller = _granted(request, grant, callers)
-            check_media_type(request)
-            return await respond(request, request.app[SERVICE], caller, parse(await read_body(request)))
-        except AuthError as error:
-            return _refusal(request, error)
-        except web.HTTPException as error:
-            return http_refusal(error)
-
-    return web.post(path, handle, expect_handler=expect_later)
+    return web.post(path, _handler(grant, respond, callers, reads=True), expect_handler=expect_later)
 
 
 def get(
@@ -51,23 +40,29 @@ def get(
     callers: Callers,
 ) -> web.RouteDef:
     """Route a GET to ``respond``, once its caller is known and has the grant."""
+    return web.get(path, _handler(grant, respond, callers, reads=False), expect_handler=expect_later)
+
+
+def _handler(
+    grant: Grant, respond: Callable[..., Awaitable[web.Response]], callers: Callers, *, reads: bool
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the handler; where it ``reads``, the document in the body is the last thing that ``respond`` is given."""
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            return await respond(request, request.app[SERVICE], _granted(request, grant, callers))
+            caller = callers.authenticate(request)
+            note(request, caller=caller.name)
+            require(caller, grant)
+            if not reads:
+                return await respond(request, request.app[SERVICE], caller)
+            check_media_type(request)
+            return await respond(request, request.app[SERVICE], caller, parse(await read_body(request)))
         except AuthError as error:
             return _refusal(request, error)
         except web.HTTPException as error:
             return http_refusal(error)
 
-    return web.get(path, handle, expect_handler=expect_later)
-
-
-def _granted(request: web.Request, grant: Grant, callers: Callers) -> Caller:
-    caller = callers.authenticate(request)
-    note(request, caller=caller.name)
-    require(caller, grant)
-    return caller
+    return handle
 
 
 def check_media_type(request: web.Request) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from authsvc.errors import AuthError, Malformed, Unavailable
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import NATIVE
-from authsvc.faces.face import answer, note
+from authsvc.faces.face import answer, described_no, described_yes, note
 from authsvc.faces.native.answers import dialect_for, proven, refused
 from authsvc.faces.native.question import read_question
 from authsvc.faces.native.schemas import MAX_BATCH
@@ -45,16 +45,9 @@ async def verify(request: web.Request, service: Service, caller: Caller, documen
     except Unavailable:
         raise
     except AuthError as error:
-        note(request, use_case="verify", verdict="deny", reason=_reason(error), scheme=error.scheme)
+        note(request, **described_no(error))
         return answer(refused(error, dialect_for(error, question)))
-    note(
-        request,
-        use_case="verify",
-        verdict="allow",
-        scheme=verified.claim.scheme,
-        source=verified.credential.freshness.source,
-        user_id=verified.credential.principal.user.id,
-    )
+    note(request, **described_yes(verified))
     return answer(_proven(verified, question))
 
 
@@ -116,7 +109,3 @@ def _proven(verified: Verified, question: Question) -> dict[str, Any]:
         secret_key = signing_key(verified.credential.secret, claim.scope)
         described["signature"]["signing_key"] = secret_key.hex()
     return described
-
-
-def _reason(error: AuthError) -> str:
-    return str(error.detail.get("reason") or type(error).__name__)
