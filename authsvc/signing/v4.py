@@ -25,6 +25,7 @@ from authsvc.signing.canonical import (
 from authsvc.signing.claim import Claim
 from authsvc.signing.encoding import recode_path
 from authsvc.signing.presigned import beside_a_header, from_query, require_lifetime
+from authsvc.signing.request import EMPTY_SHA256
 from authsvc.signing.scope import REGION_SET, credential_scope, read_region_set
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _claim(
     names = signed_names(presented.signed_headers, request.fields, presented.refuse)
     require_signed(request.fields, names)
     seen = request.body_hash() if request.body is not None else request.body_sha256
-    line = _payload_line(request, presented, names, s3=s3)
+    line = _payload_line(request, presented, names, seen or EMPTY_SHA256, s3=s3)
     mode = payload.mode(line, algorithm)
     scope = credential_scope(presented.scope)
     announced = streaming.read_chunks(
@@ -157,16 +158,18 @@ def _scope(request: SignedRequest, presented: Presented) -> Scope:
     return dataclasses.replace(scope, region_set=read_region_set(text or "", presented.refuse_scope))
 
 
-def _payload_line(request: SignedRequest, presented: Presented, names: tuple[str, ...], *, s3: bool) -> str:
+def _payload_line(
+    request: SignedRequest, presented: Presented, names: tuple[str, ...], body_sha256: str, *, s3: bool
+) -> str:
     if presented.presigned:
-        default = payload.UNSIGNED if s3 else request.body_hash()
+        default = payload.UNSIGNED if s3 else body_sha256
         return payload.presigned_line(request, names, presented.pinned, default)
     stated = request.header(payload.HEADER)
     if stated is not None:
         return stated
     if s3:
         raise MissingPayloadHash
-    return request.body_hash()
+    return body_sha256
 
 
 def _token(request: SignedRequest, presented: Presented) -> str | None:

@@ -1,7 +1,9 @@
 """What most faces are tried in."""
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from authsvc.faces.native.openapi import document
 from tests.standins import World
 
 
@@ -9,3 +11,15 @@ from tests.standins import World
 def world():
     """A small world; a suite that needs another makes its own."""
     return World()
+
+
+@pytest.fixture
+def schemas():
+    """Return a check of a document against one of the published schemas."""
+    described = document()
+
+    def check(name, instance):
+        reference = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
+        Draft202012Validator(reference).validate(instance)
+
+    return check

@@ -10,11 +10,9 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from jsonschema import Draft202012Validator
 
 from authsvc.errors import CertificatesUnavailable
 from authsvc.faces.ec2.schemas import SignedPart, SoapMessage
-from authsvc.faces.native.openapi import document
 from authsvc.model import Certificate
 from authsvc.service.soap_policy import SoapPolicy
 from authsvc.signing import possession
@@ -88,18 +86,6 @@ async def test_who_signed_is_told_with_what_they_signed(client):
             "unsigned_headers": [],
         },
     }
-
-
-@pytest.fixture
-def schemas():
-    """Return a check of a document against one of the published schemas."""
-    described = document()
-
-    def check(name, instance):
-        reference = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
-        Draft202012Validator(reference).validate(instance)
-
-    return check
 
 
 async def test_answers_are_what_is_described(client, schemas):

@@ -44,18 +44,6 @@ async def client(world):
         yield client
 
 
-@pytest.fixture
-def schemas():
-    """Return a check of a document against one of the published schemas."""
-    described = document()
-
-    def check(name, instance):
-        reference = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
-        Draft202012Validator(reference).validate(instance)
-
-    return check
-
-
 async def asked(client, path, question, status=200):
     response = await client.post(path, json=question)
     assert response.status == status, await response.text()
