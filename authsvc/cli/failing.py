@@ -22,9 +22,11 @@ def told_in_one_line() -> Iterator[None]:
     except SettingsError as error:
         fail(*error.problems)
     except AuthError as error:
-        fail(*error.detail.get("reasons", [error.message]))
+        field = error.detail.get("field")
+        said = error.message if field is None else f"{field}: {error.message}"
+        fail(*error.detail.get("reasons", [said]))
     except (ValueError, OSError) as error:
-        fail(*str(error).splitlines())
+        fail(*str(error).splitlines() or [type(error).__name__])
     except Exception as error:
         from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - most commands have no database
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import aiohttp
 import click
@@ -37,6 +39,8 @@ def forget(access_key: str, url: str | None, token_file: TextIO | None) -> None:
         settings = read_settings()
         if settings.redis_url is None and url is None:
             fail("no AUTHSVC_REDIS_URL, so there is one process to tell: give --url and --token-file")
+        if url is not None and not _is_address(url):
+            fail("--url must be http://host:port or https://host:port")
 
         async def work() -> None:
             if settings.redis_url is not None:
@@ -56,12 +60,28 @@ def forget(access_key: str, url: str | None, token_file: TextIO | None) -> None:
             fail(f"not forgotten: {error.message}; try again")
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 async def _tell(url: str, access_key: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     timeout = aiohttp.ClientTimeout(total=5)
-    async with (
-        aiohttp.ClientSession(headers=headers, timeout=timeout) as http,
-        http.post(f"{url.rstrip('/')}/v1/forget", json={"access_key": access_key}) as response,
-    ):
-        if not response.ok:
-            fail(f"{url} answered {response.status}: {(await response.json())['error']['message']}")
+    try:
+        async with (
+            aiohttp.ClientSession(headers=headers, timeout=timeout) as http,
+            http.post(f"{url.rstrip('/')}/v1/forget", json={"access_key": access_key}) as response,
+        ):
+            if response.ok:
+                return
+            status, said = response.status, await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        fail(f"{url} does not answer: {type(error).__name__}")
+    try:
+        fail(f"{url} answered {status}: {json.loads(said)['error']['message']}")
+    except (ValueError, TypeError, LookupError):
+        fail(f"{url} answered {status}, and not as authsvc does")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -15,6 +16,27 @@ from authsvc.wiring import CLOCK, open_directory_engine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+
+LONGEST = 255
+"""Characters of both columns."""
+
+
+def _name(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not (given.strip() and given.isprintable() and len(given) <= LONGEST):
+        raise click.BadParameter(f"must be 1 to {LONGEST} printable characters")
+    return given
+
+
+def _endpoint(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    if given is None:
+        return None
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not given.isprintable():
+        raise click.BadParameter("must be a URL of http or https, such as https://north.example.com/client/")
+    if len(given) > LONGEST:
+        raise click.BadParameter(f"must not be longer than {LONGEST} characters")
+    return given
 
 
 @click.group()
@@ -46,9 +68,9 @@ def list_() -> None:
 
 
 @regions.command()
-@click.argument("number", type=int)
-@click.argument("name")
-@click.argument("endpoint")
+@click.argument("number", type=click.IntRange(min=1, max=2**31 - 1))
+@click.argument("name", callback=_name)
+@click.argument("endpoint", callback=_endpoint)
 def add(number: int, name: str, endpoint: str) -> None:
     """Add the region NUMBER with its NAME and ENDPOINT.
 
@@ -61,8 +83,8 @@ def add(number: int, name: str, endpoint: str) -> None:
 
 @regions.command()
 @click.argument("number", type=int)
-@click.option("--name", help="The new name.")
-@click.option("--endpoint", help="The new endpoint.")
+@click.option("--name", callback=_name, help="The new name.")
+@click.option("--endpoint", callback=_endpoint, help="The new endpoint.")
 def update(number: int, name: str | None, endpoint: str | None) -> None:
     """Change the name or endpoint of the region NUMBER.
 
@@ -70,6 +92,8 @@ def update(number: int, name: str | None, endpoint: str | None) -> None:
     Example:
       authsvc regions update 2 --endpoint https://north-2.example.com/client/
     """
+    if name is None and endpoint is None:
+        raise click.UsageError("give --name, --endpoint or both")
     _run(lambda registry: registry.update(number, name=name, endpoint=endpoint))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.faces.callers import GRANTS, new_token, token_digest
+from authsvc.faces.callers import GRANTS, NAME, NAMED, new_token, token_digest
 from authsvc.faces.keystone.passwords import PasswordHash
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def new(name: str, grants: tuple[str, ...]) -> None:
     Example:
       authsvc tokens new swift --grant verify --grant secret
     """
+    if not NAME.fullmatch(name):
+        raise click.BadParameter(NAMED, param_hint="NAME")
     token = new_token()
     listed = ", ".join(f'"{grant}"' for grant in dict.fromkeys(grants))
     click.echo(f"# Hand this to the caller; it cannot be shown again:\n{token}\n", err=False)
@@ -62,6 +65,8 @@ def password(user: str, password_file: TextIO | None) -> None:
     Example:
       authsvc tokens password swift
     """
+    if not user:
+        raise click.BadParameter("the user's name is empty", param_hint="USER")
     given = None if password_file is None else password_file.read().removesuffix("\n")
     if given is not None and (not given or "\0" in given):
         raise click.BadParameter("the password is empty, or holds a NUL", param_hint="--password-file")
@@ -69,6 +74,8 @@ def password(user: str, password_file: TextIO | None) -> None:
     if given is None:
         click.echo(f"# Hand this to the store; it cannot be shown again:\n{chosen}\n")
     click.echo("# Add this below the store's entry in the callers file (two hashes at once while rotating):")
+    # TOML's strings are JSON's, but for one character.
+    quoted = json.dumps(user, ensure_ascii=False).replace("\x7f", "\\u007f")
     click.echo(
-        f'[caller.keystone]\nuser = "{user}"\npassword_scrypt = ["{PasswordHash.make(chosen.encode())}"]'
+        f'[caller.keystone]\nuser = {quoted}\npassword_scrypt = ["{PasswordHash.make(chosen.encode())}"]'
     )

@@ -118,8 +118,9 @@ class OwnedDirectory:
         Raises:
             ValueError: The name or the key is taken or cannot be one, or the rows are CloudStack's.
         """
-        if not name.strip():
-            raise ValueError("a user needs a name")
+        _require_printable("a user's name", name, longest=255)
+        _require_printable("an account's name", account or name, longest=100)
+        _require_printable("a domain's path", f"/{domain.strip('/')}/", longest=255)
         made = _new_user(access_key, secret)
         async with self._engine.begin() as connection:
             await _require_owned(connection)
@@ -209,11 +210,19 @@ class OwnedDirectory:
 def _new_user(access_key: str | None, secret: Secret | None) -> NewUser:
     if access_key is not None and not _ACCESS_KEY.fullmatch(access_key):
         raise ValueError("an access key is 1 to 255 printable ASCII characters, none of them a space")
+    if secret is not None and not secret:
+        raise ValueError("the secret key is empty")
     return NewUser(
         id=str(uuid.uuid4()),
         access_key=AccessKey(access_key or _random_key()),
         secret=secret or Secret(_random_key()),
     )
+
+
+def _require_printable(what: str, name: str, *, longest: int) -> None:
+    """Return if the column could hold the name, and a line of a list show it."""
+    if not (name.strip() and name.isprintable() and len(name) <= longest):
+        raise ValueError(f"{what} must be 1 to {longest} printable characters")
 
 
 async def _require_owned(connection: AsyncConnection) -> None:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Grant = Literal["verify", "identify", "secret", "signing-key", "regions", "admin"]
 GRANTS: Final = frozenset(get_args(Grant))
 TOKEN_PREFIX: Final = "asv_"  # noqa: S105 - marks tokens so that scanners for leaked ones can find them
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+NAMED: Final = "name must be 1 to 64 of letters, digits, dot, underscore and hyphen"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _BEARER = re.compile(r"Bearer +(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _KEYS = frozenset({"name", "token_sha256", "tls_names", "grants"})
@@ -213,13 +214,13 @@ def bearer_tokens(request: web.Request) -> Iterator[str]:
 def _place(number: int, entry: Mapping[str, Any]) -> str:
     name = entry.get("name")
     return (
-        f"caller {number} ({name})" if isinstance(name, str) and _NAME.fullmatch(name) else f"caller {number}"
+        f"caller {number} ({name})" if isinstance(name, str) and NAME.fullmatch(name) else f"caller {number}"
     )
 
 
 def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
-    if not isinstance(entry.get("name"), str) or not _NAME.fullmatch(entry["name"]):
-        yield "name must be 1 to 64 of letters, digits, dot, underscore and hyphen"
+    if not isinstance(entry.get("name"), str) or not NAME.fullmatch(entry["name"]):
+        yield NAMED
     lists = {key: entry.get(key, []) for key in ("token_sha256", "tls_names", "grants")}
     for key, values in lists.items():
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import secrets
+import socket
+import threading
 import tomllib
 
 import click
@@ -18,6 +21,26 @@ from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
 from tests.processes import free_port
 from tests.region import Authsvc, ask, await_that, command, signed
+
+
+@contextlib.contextmanager
+def somebody_else(answer):
+    """Listen as something that answers so whatever it is asked, and hangs up."""
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def words_of(group, *before):
@@ -169,6 +192,24 @@ def test_users_come_and_go(sqlite, tmp_path):
     assert secret_key not in given.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "about"),
+    [
+        (("eve\nadmin",), "a user's name"),
+        (("e" * 256,), "a user's name"),
+        (("eve", "--account", "a" * 101), "an account's name"),
+        (("eve", "--account", "a\tb"), "an account's name"),
+        (("eve", "--domain", "/a\x1b[2J/"), "a domain's path"),
+        (("eve", "--domain", "/" + "d/" * 200), "a domain's path"),
+        (("eve", "--secret-key-file", "-"), "the secret key is empty"),
+    ],
+    ids=range(7),
+)
+def test_who_could_not_be_listed_or_sign_is_not_added(sqlite, words, about):
+    assert about in failed("users", "add", *words, text="\n", environment=sqlite)
+    assert ok("users", "list", environment=sqlite) == ""
+
+
 def test_regions_come_and_go(sqlite):
     ok("regions", "add", "2", "north", "https://north.example.com/client/", environment=sqlite)
     assert "2\tnorth\thttps://north.example.com/client/" in ok("regions", "list", environment=sqlite)
@@ -177,6 +218,28 @@ def test_regions_come_and_go(sqlite):
     ok("regions", "remove", "2", environment=sqlite)
     assert "far north" not in ok("regions", "list", environment=sqlite)
     assert "2" in failed("regions", "remove", "2", environment=sqlite)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "0", "north", "https://north.example.com/"),
+        ("add", "2", "", "https://north.example.com/"),
+        ("add", "2", "north\n3\tsouth", "https://north.example.com/"),
+        ("add", "2", "n" * 256, "https://north.example.com/"),
+        ("add", "2", "north", ""),
+        ("add", "2", "north", "javascript:alert(1)"),
+        ("add", "2", "north", "https:///client/"),
+        ("add", "2", "north", f"https://north.example.com/{'x' * 250}"),
+        ("update", "1", "--endpoint", "north.example.com"),
+        ("update", "1", "--name", " "),
+        ("update", "1"),
+    ],
+)
+def test_a_region_nobody_could_be_sent_to_is_refused(sqlite, words):
+    before = ok("regions", "list", environment=sqlite)
+    assert command("regions", *words, environment=sqlite).returncode == 2
+    assert ok("regions", "list", environment=sqlite) == before
 
 
 @pytest.mark.parametrize(
@@ -224,6 +287,13 @@ def test_a_new_token_opens_the_door(cloudstack, region, tmp_path):
         service.kill()
 
 
+@pytest.mark.parametrize("name", ["", "two words", 'a"b', "-x", "é", "x" * 65])
+def test_a_caller_whose_entry_would_be_refused_gets_no_token(name):
+    done = command("tokens", "new", "--grant", "verify", "--", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "name must be 1 to 64 of" in done.stderr
+
+
 @pytest.fixture
 def dump(region, tmp_path):
     """What `curl -v` prints of a request to a store that answers, and the secret's file."""
@@ -260,6 +330,11 @@ def test_a_password_is_made_once_and_kept_as_a_hash(tmp_path):
     assert PasswordHash.parse(options["password_scrypt"][0]).matches(b"correct horse")
     assert "correct horse" not in given.stdout
     assert command("tokens", "password", "ceph", "--password-file", "-", text="\n").returncode != 0
+
+    quoted = 'a "b"\\\n\x7f é'
+    made = ok("tokens", "password", quoted)
+    assert tomllib.loads(made.partition("[caller.keystone]")[2])["user"] == quoted
+    assert command("tokens", "password", "").returncode == 2
 
 
 def test_explain_agrees_with_a_right_request(dump, region):
@@ -309,7 +384,7 @@ def test_explain_without_a_secret_shows_the_steps(dump):
 
 def test_what_is_no_request_is_one_line():
     assert "METHOD TARGET" in failed("explain", text="hello\n\nworld")
-    assert failed("explain", text="{}")
+    assert failed("explain", text="{}") == "authsvc: method: must be a string"
 
 
 def test_a_forgotten_key_is_asked_for_again(cloudstack, region, redis_server):
@@ -341,6 +416,30 @@ def test_forget_over_the_wire(cloudstack, region, tmp_path):
     token.write_text("wrong")
     assert "401" in failed(*words, environment=alone)
     assert "--url" in failed("forget", person.access_key, environment=alone)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\nContent-Type: text/html\r\n\r\n<p>\n",
+        b"220 ftp\r\n",
+        b"",
+    ],
+    ids=["a page", "no HTTP", "nothing"],
+)
+def test_what_else_is_at_the_address_is_one_clear_line(answer, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("asv_x")
+    with somebody_else(answer) as url:
+        line = failed("forget", "AK", "--url", url, "--token-file", str(token))
+    assert line.startswith(f"authsvc: {url} ")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://", "http://127.0.0.1:x"])
+def test_what_is_no_address_is_said_to_be_none(url):
+    assert (
+        failed("forget", "AK", "--url", url) == "authsvc: --url must be http://host:port or https://host:port"
+    )
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ async def test_users_are_listed_by_place_and_name(own):
         ({"name": "bob", "access_key": ""}, "1 to 255"),
         ({"name": "bob", "access_key": "a b"}, "1 to 255"),
         ({"name": "bob", "access_key": "x" * 256}, "1 to 255"),
-        ({"name": " "}, "needs a name"),
+        ({"name": " "}, "a user.s name"),
     ],
 )
 async def test_what_cannot_be_added_changes_nothing(own, second, why):
