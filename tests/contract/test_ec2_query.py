@@ -216,6 +216,25 @@ async def test_what_is_wrong_is_refused(client, described, status, code):
     assert answer["fault"]["faultcode"].startswith("Client.")
 
 
+@pytest.mark.parametrize(
+    ("described", "field"),
+    [
+        (changed(version_2, params=[]), "params"),
+        (changed(version_2, path="/?a=b"), "path"),
+        (changed(version_2, host=""), "host"),
+        (changed(version_2, more="x"), "more"),
+        (changed(version_4, body_hash=None), "body_hash"),
+        (lambda: None, "ec2Credentials"),
+    ],
+)
+async def test_a_wrong_shape_names_the_field(client, schemas, described, field):
+    _, answer = await ask(client, described())
+    schemas("FaultRefusal", answer)
+    assert answer["error"]["field"] == field
+    assert answer["error"]["message"].startswith(f"{field}: ")
+    assert answer["fault"]["faultstring"] == answer["error"]["message"]
+
+
 async def test_one_answer_for_unknown_wrong_and_disabled(client):
     answers = []
     for described in (version_2("NOBODY"), changed(version_2, signature="d3Jvbmc=")(), version_2("OFFKEY")):

@@ -729,16 +729,19 @@ async def test_a_disabled_user_is_looked_up_too(client):
 
 async def test_nobodys_key_is_404(client):
     await refused(client, "/v1/users/lookup", {"access_key": "aliceKEY"}, 404, "UnknownAccessKey")
-    await refused(client, "/v1/users/lookup", {"access_key": "TWICEKEY"}, 403, "AccountProblem")
+    error = await refused(client, "/v1/users/lookup", {"access_key": "TWICEKEY"}, 403, "AccountProblem")
+    assert error["detail"] == {"reason": "ambiguous-access-key"}
 
 
-async def test_a_secret_key_is_given_only_where_it_may_be_used(client, world):
+async def test_a_secret_key_is_given_only_where_it_may_be_used(client, schemas, world):
     answer = await asked(client, "/v1/users/lookup", {"access_key": "ALICEKEY", "want": ["secret_key"]})
     assert answer["secret_key"] == secret_of("ALICEKEY")
-    for key in ("OFFKEY", "NARROWKEY"):
+    for key, reason in (("OFFKEY", "user-disabled"), ("NARROWKEY", "key-restricted")):
         error = await refused(
             client, "/v1/users/lookup", {"access_key": key, "want": ["secret_key"]}, 403, "AccountProblem"
         )
+        schemas("Refusal", {"error": error})
+        assert error["detail"] == {"reason": reason}
         assert secret_of(key) not in json.dumps(error)
     assert secret_of("ALICEKEY") not in repr(world.events)
 

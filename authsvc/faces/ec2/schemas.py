@@ -160,6 +160,7 @@ class GatewayCause(Schema):
 
     code = _text(examples=["AuthFailure"])
     message = _text()
+    field = fields.String(metadata={"description": "The part of the question that is wrong."})
 
 
 class FaultRefusal(Schema):

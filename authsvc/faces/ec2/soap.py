@@ -77,11 +77,14 @@ async def read_envelope(request: web.Request) -> bytes:
 def refused(request: web.Request, error: AuthError, dialect: Dialect) -> web.Response:
     """Say no, with the fault to hand to the client; all failures to authenticate are one and the same."""
     said = dialect.say(error)
-    message = _ONE_ANSWER if said == SOAP.table[Denied] else error.message
+    field = error.detail.get("field")
+    told = error.message if field is None else f"{field}: {error.message}"
+    message = _ONE_ANSWER if said == SOAP.table[Denied] else told
     ours = isinstance(error, _NOT_THE_CLIENTS)
     fault = {"faultcode": _faultcode(error), "faultstring": Unavailable.default if ours else message}
+    beside = {"fault": fault, "request_id": request[REQUEST_ID]}
     return refusal(
-        said.status, said.code, message, beside={"fault": fault, "request_id": request[REQUEST_ID]}
+        said.status, said.code, message, beside=beside, **({} if field is None else {"field": field})
     )
 
 

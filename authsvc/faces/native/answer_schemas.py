@@ -219,12 +219,19 @@ class KnownRegions(Schema):
     region_id = fields.Integer(required=True)
 
 
+class SwitchedOff(Schema):
+    """Why a key may not be used."""
+
+    reason = _text(none=True, examples=["user-disabled"])
+
+
 class Fault(Schema):
     """What is wrong with the call itself."""
 
     code = _text(examples=["MalformedRequest"])
     message = _text()
     field = fields.String(metadata={"description": "The part of the request that is wrong."})
+    detail = fields.Nested(SwitchedOff, metadata={"description": "Of AccountProblem."})
 
 
 class Refusal(Schema):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, Unavailable
+from authsvc.errors import AccountProblem, AuthError, Unavailable
 from authsvc.faces.body import expect_later, read_body
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import NATIVE
@@ -80,6 +80,8 @@ def _refusal(request: web.Request, error: AuthError) -> web.Response:
     note(request, verdict=verdict, reason=type(error).__name__)
     status, code = NATIVE.say(error)
     field = error.detail.get("field")
-    if field is None:
-        return refusal(status, code, error.message)
-    return refusal(status, code, f"{field}: {error.message}", field=field)
+    if field is not None:
+        return refusal(status, code, f"{field}: {error.message}", field=field)
+    if isinstance(error, AccountProblem):
+        return refusal(status, code, error.message, detail={"reason": error.detail.get("reason")})
+    return refusal(status, code, error.message)

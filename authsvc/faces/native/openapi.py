@@ -77,7 +77,11 @@ _OPERATIONS: Final = (
         LookupRequest,
         Identified,
         "The principal, in whatever state its user is.",
-        {404: "UnknownAccessKey: nobody holds the key"},
+        {
+            403: "CallerForbidden: the caller lacks the grant; or AccountProblem: more than one user holds the key, or its "
+            "secret is wanted and may not be used; `detail.reason` says why",
+            404: "UnknownAccessKey: nobody holds the key",
+        },
     ),
     _Operation(
         "/v1/regions",
