@@ -9,7 +9,7 @@ import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
+import msgspec
 
 from authsvc.cache.record import KINDS, Record, put_together, taken_apart
 from authsvc.model import Freshness
@@ -77,7 +77,7 @@ class Packer:
             [_apart(key[0], _id_block, blocks), *key[1:]],
         ]
         head = _HEAD.pack(since, record.as_of, kind, sum(map(len, blocks)) // _BLOCK)
-        return b"".join((head, *blocks, _deflated(orjson.dumps(text))))
+        return b"".join((head, *blocks, _deflated(msgspec.json.encode(text))))
 
     def unpack(self, packed: bytes, access_key: AccessKey) -> tuple[Record, float]:
         """Return the record, and since when it is known.
@@ -90,7 +90,9 @@ class Packer:
             if KINDS[kind] != "held":
                 return Record(kind=KINDS[kind], as_of=as_of), since
             text = _HEAD.size + count * _BLOCK
-            held = self._held(BytesIO(packed[_HEAD.size : text]).read, orjson.loads(_inflated(packed[text:])))
+            held = self._held(
+                BytesIO(packed[_HEAD.size : text]).read, msgspec.json.decode(_inflated(packed[text:]))
+            )
             credential = put_together([access_key, *held], Freshness(as_of=as_of, source="memory"))
         except (struct.error, zlib.error, IndexError, TypeError, AttributeError) as error:
             raise ValueError("not a packed record") from error

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-import orjson
+import msgspec
 
 from authsvc.model import (
     AccessKey,
@@ -63,7 +63,7 @@ def write(record: Record) -> bytes:
     """
     credential = record.credential
     held = None if credential is None else taken_apart(credential)
-    return orjson.dumps([LAYOUT, record.kind, record.as_of, held])
+    return msgspec.json.encode([LAYOUT, record.kind, record.as_of, held])
 
 
 def read(written: bytes, *, source: Source) -> Record:
@@ -73,7 +73,7 @@ def read(written: bytes, *, source: Source) -> Record:
         ValueError: It is not one of this layout.
     """
     try:
-        layout, kind, as_of, held = orjson.loads(written)
+        layout, kind, as_of, held = msgspec.json.decode(written)
         if layout != LAYOUT:
             raise ValueError("another layout")
         if kind not in KINDS:

@@ -21,7 +21,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -112,10 +112,10 @@ class EdgeFileWriter:
         """Sign what was written."""
         made = self._signer.sign(_SEPARATOR + self._digest.digest())
         last = {"records": self.records, "signature": base64.b64encode(made).decode()}
-        self._file.write(orjson.dumps(last) + b"\n")
+        self._file.write(msgspec.json.encode(last) + b"\n")
 
     def _line(self, document: Mapping[str, Any]) -> None:
-        line = orjson.dumps(document) + b"\n"
+        line = msgspec.json.encode(document) + b"\n"
         self._digest.update(line)
         self._file.write(line)
 
@@ -130,11 +130,11 @@ def read_edge_keys(written: bytes, signers: Iterable[bytes]) -> EdgeKeys:
     _require_signed(body, last, signers)
     head, *lines = body.split(b"\n")[:-1]
     try:
-        header = _header(orjson.loads(head))
+        header = _header(msgspec.json.decode(head))
         if last["records"] != len(lines):
             raise ValueError("it does not hold as many records as it says")
         return _keys(header, lines)
-    except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, msgspec.DecodeError) as error:
         raise ValueError("a line is not what it should be") from error
 
 
@@ -144,7 +144,7 @@ def _parted(written: bytes) -> tuple[bytes, Mapping[str, Any]]:
     if not end or not written.endswith(b"\n") or len(written) - end > _LONGEST_LAST_LINE:
         raise ValueError("it is cut short, or no file of edge keys")
     try:
-        last = orjson.loads(written[end:])
+        last = msgspec.json.decode(written[end:])
         signature, records = last["signature"], last["records"]
     except (ValueError, KeyError, TypeError):
         raise ValueError("it is cut short, or no file of edge keys") from None
@@ -183,7 +183,7 @@ def _keys(header: Mapping[str, Any], lines: Sequence[bytes]) -> EdgeKeys:
     unreadable: set[AccessKey] = set()
     same = _Alike()
     for line in lines:
-        document = orjson.loads(line)
+        document = msgspec.json.decode(line)
         access_key = AccessKey(_text(document["access_key"]))
         if access_key in credentials or access_key in unreadable:
             raise ValueError("it holds a key twice")

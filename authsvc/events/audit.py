@@ -7,7 +7,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 
 from authsvc import __version__
 from authsvc.errors import AuditUnavailable
@@ -15,8 +15,6 @@ from authsvc.errors import AuditUnavailable
 if TYPE_CHECKING:
     from authsvc.events.ledger import Ledger
     from authsvc.ports import Decision
-
-_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
 class Record:
@@ -46,7 +44,7 @@ class Record:
             "as_of": None if as_of is None else datetime.fromtimestamp(as_of, UTC),
             "seconds": round(decision.seconds, 6),
         }
-        return orjson.dumps(fields, option=_LINE)
+        return msgspec.json.encode(fields) + b"\n"
 
     def _name(self, access_key: str | None) -> str | None:
         """Name an access key: 128 bits of its HMAC-SHA256, in hex."""

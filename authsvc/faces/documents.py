@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import orjson
+import msgspec
 
 from authsvc.errors import Malformed
 
@@ -20,17 +20,26 @@ def parse(raw: bytes) -> Any:
         Malformed: It is not JSON in UTF-8, holds NaN or a lone surrogate, nests too deep, or repeats a name.
     """
     try:
-        document = orjson.loads(raw)
-        again = orjson.dumps(document)
-    except orjson.JSONDecodeError as error:
-        raise Malformed(f"the body is not JSON: {error.msg}") from None
-    except orjson.JSONEncodeError:
+        document = msgspec.json.decode(raw)
+        again = msgspec.json.encode(document)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"the body is not JSON: {error}") from None
+    except UnicodeDecodeError:
+        raise Malformed("the body is not JSON: it is not UTF-8") from None
+    except RecursionError:
         raise Malformed("the body nests too deep") from None
-    # A name that was dropped takes its quotes along. Nothing else changes their number when a document is written
-    # again, but for a quote that was spelt by its code point.
-    if (again.count(b'"') != raw.count(b'"') or b"\\u0022" in raw) and _repeats(raw):
+    if _may_repeat(raw, again) and _repeats(raw):
         raise Malformed("the body has a name twice in one object")
     return document
+
+
+def _may_repeat(raw: bytes, again: bytes) -> bool:
+    """Say whether what was read as ``again`` may have had a name twice.
+
+    A name that was dropped takes its quotes along. Nothing else changes their number when a document is written
+    again, but for a quote that was spelt by its code point.
+    """
+    return again.count(b'"') != raw.count(b'"') or (b"\\" in raw and b"\\u0022" in raw)
 
 
 def _repeats(raw: bytes) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
+import msgspec
 from aiohttp import web
 
 from authsvc.errors import Unavailable
@@ -28,6 +28,7 @@ NOTES: Final = web.RequestKey("notes", dict[str, Any])
 
 JSON: Final = "application/json"
 _JSON: Final = MappingProxyType({"Content-Type": JSON})
+_write = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +112,8 @@ def field_text(raw: bytes) -> str:
 
 
 def answer(document: Any, *, status: int = 200) -> web.Response:
-    """Send a document as JSON; aware datetimes become RFC 3339 in UTC, to the second."""
-    body = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+    """Send a document as JSON; datetimes in UTC become RFC 3339."""
+    body = _write(document)
     # As a header, because content_type would be taken apart each time.
     return web.Response(body=body, status=status, headers=_JSON)
 

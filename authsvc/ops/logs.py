@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, Self
 
-import orjson
+import msgspec
 
 CAPACITY = 10_000
 """Lines waiting at most; beyond it lines are dropped and counted."""
@@ -21,7 +21,7 @@ EVERY = 0.1
 AT_ONCE = select.PIPE_BUF
 """Bytes in one write at most, but for a longer line: so many reach a pipe in one piece, whoever else writes to it."""
 
-_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+_write = msgspec.json.Encoder(enc_hook=lambda value: f"<{type(value).__name__}>").encode
 
 
 class LineLog:
@@ -55,7 +55,7 @@ class LineLog:
             self.dropped += 1
             return
         now = datetime.now(UTC)
-        self._lines.append(orjson.dumps({"time": now, **fields}, default=_plain, option=_LINE))
+        self._lines.append(_write({"time": now, **fields}) + b"\n")
 
     def _carry(self) -> None:
         while not self._closing.wait(EVERY):
@@ -109,7 +109,3 @@ def _place(traceback: Any) -> list[str]:
         places.append(f"{os.path.basename(code.co_filename)}:{traceback.tb_lineno} {code.co_name}")  # noqa: PTH119
         traceback = traceback.tb_next
     return places[-8:]
-
-
-def _plain(value: Any) -> str:
-    return f"<{type(value).__name__}>"

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import io
 
-import orjson
+import msgspec
 import pytest
 
 from authsvc.directory.edge_file import EdgeFileWriter, read_edge_keys
@@ -42,7 +42,7 @@ def signed_anew(lines, pem=PEM, **last):
     body = b"".join(line + b"\n" for line in lines)
     made = read_signer(pem).sign(b"authsvc edge keys 1\n" + hashlib.sha512(body).digest())
     end = {"records": len(lines) - 1, "signature": base64.b64encode(made).decode()} | last
-    return body + orjson.dumps(end) + b"\n"
+    return body + msgspec.json.encode(end) + b"\n"
 
 
 def lines_of(file):
@@ -52,7 +52,7 @@ def lines_of(file):
 def changed(number, **fields):
     """Return a file that was signed with something else in one line."""
     lines = lines_of(written())
-    lines[number] = orjson.dumps(orjson.loads(lines[number]) | fields)
+    lines[number] = msgspec.json.encode(msgspec.json.decode(lines[number]) | fields)
     return signed_anew(lines)
 
 
@@ -204,7 +204,7 @@ def test_a_signature_does_not_make_up_for_nonsense(number, fields, said):
     ],
 )
 def test_what_decides_is_of_its_type(part, field, value):
-    principal = orjson.loads(lines_of(written())[1])["principal"]
+    principal = msgspec.json.decode(lines_of(written())[1])["principal"]
     principal[part][field] = value
     refused(changed(1, principal=principal))
 

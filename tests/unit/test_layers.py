@@ -29,8 +29,8 @@ SPEAKS = {
     "grpc": {"faces"},
     "lxml": {"signing"},  # parses and canonicalises what it is handed, without network, DTD or entities
     "marshmallow": {"faces", "settings"},
+    "msgspec": {"cache", "directory", "events", "faces", "ops"},
     "opentelemetry": {"ops"},
-    "orjson": {"cache", "directory", "events", "faces", "ops"},
     "prometheus_client": {"events", "ops"},
     "pymysql": {"directory"},
     "redis": {"cache"},

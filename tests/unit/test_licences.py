@@ -34,9 +34,8 @@ IN_OTHER_WORDS = {
 
 # Whose licence asks for something all the same, and why that is all right.
 ASKS_FOR_SOMETHING = {
-    # Mozilla's is about the files it covers: who changes those passes the change on. We install it as it is.
-    "orjson": "MPL-2.0 AND (Apache-2.0 OR MIT)",
-    # The same; it is Mozilla's list of certificates, which deliveries to collectors are checked by.
+    # Mozilla's is about the files it covers: who changes those passes the change on. We install it as it is: a list
+    # of certificates, which deliveries to collectors are checked by.
     "certifi": "MPL-2.0",
 }
 

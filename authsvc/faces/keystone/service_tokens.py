@@ -10,7 +10,7 @@ import base64
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
-import orjson
+import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ class ServiceTokens:
         """
         if self._keys is None:
             raise LookupError("no token keys")
-        return self._keys.encrypt(orjson.dumps(asdict(issued))).decode()
+        return self._keys.encrypt(msgspec.json.encode(asdict(issued))).decode()
 
     def open(self, token: str) -> Issued | None:
         """Return what the token says, None if it is not ours; whether it is still good is not judged here."""
         if self._keys is None or not token.isascii():
             return None
         try:
-            return Issued(**orjson.loads(self._keys.decrypt(token)))
-        except (InvalidToken, TypeError, orjson.JSONDecodeError):
+            return Issued(**msgspec.json.decode(self._keys.decrypt(token)))
+        except (InvalidToken, TypeError, msgspec.DecodeError):
             return None

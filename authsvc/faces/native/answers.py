@@ -119,13 +119,13 @@ def freshness(known: Freshness) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def moment(seconds: float | None) -> datetime | None:
-    """Turn Unix seconds into what ``face.answer`` writes as RFC 3339; times off the calendar are cut to it.
+    """Turn Unix seconds into what ``face.answer`` writes as RFC 3339, to the second; times off the calendar are cut to it.
 
     Remembered, as a record's time and a signature's second come back with every request that rests on them.
     """
     if seconds is None:
         return None
-    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND) // 1, UTC)
 
 
 def _signature(claim: Claim) -> dict[str, Any]:

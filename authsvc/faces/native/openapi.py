@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import orjson
+import msgspec
 from aiohttp import web
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -169,7 +169,7 @@ class _Written(NamedTuple):
 def _written() -> _Written:
     """Write the document when it is first asked for: it takes 20 ms, and few processes are ever asked."""
     described = document()
-    return _Written(orjson.dumps(described, option=orjson.OPT_INDENT_2), page(described))
+    return _Written(msgspec.json.format(msgspec.json.encode(described), indent=2), page(described))
 
 
 def _name(schema: Any) -> str:
