@@ -14,7 +14,6 @@ from authsvc.cli.dump import read_dump
 from authsvc.cli.envelope import explain_envelope, is_envelope
 from authsvc.cli.failing import told_in_one_line
 from authsvc.errors import AuthError
-from authsvc.faces.documents import parse
 from authsvc.faces.native.question import read_question
 from authsvc.model import AccessKey, Secret
 from authsvc.service.explain import Explanation, explain, first_difference
@@ -120,7 +119,7 @@ async def _certificate(sha256: str, settings: Settings) -> Certificate | None:
 
 def _read(text: str, service: str | None, region: str | None) -> tuple[SignedRequest, Expectation]:
     if text.lstrip().startswith("{"):
-        question = read_question(parse(text.encode()))
+        question = read_question(text.encode())
         request, expect = question.request, question.expect
     else:
         request, expect = read_dump(text), ANYTHING

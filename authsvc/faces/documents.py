@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from authsvc.errors import Malformed
+
+T = TypeVar("T")
 
 
 def parse(raw: bytes) -> Any:
@@ -21,25 +23,38 @@ def parse(raw: bytes) -> Any:
     """
     try:
         document = msgspec.json.decode(raw)
-        again = msgspec.json.encode(document)
+        if _may_repeat(raw, document) and _repeats(raw):
+            raise Malformed("the body has a name twice in one object")
     except msgspec.DecodeError as error:
         raise Malformed(f"the body is not JSON: {error}") from None
     except UnicodeDecodeError:
         raise Malformed("the body is not JSON: it is not UTF-8") from None
     except RecursionError:
         raise Malformed("the body nests too deep") from None
-    if _may_repeat(raw, again) and _repeats(raw):
-        raise Malformed("the body has a name twice in one object")
     return document
 
 
-def _may_repeat(raw: bytes, again: bytes) -> bool:
-    """Say whether what was read as ``again`` may have had a name twice.
+def at_sight(raw: bytes, shape: msgspec.json.Decoder[T]) -> T | None:
+    """Return the document if it has the shape and can be read in one way only; None if a closer look is needed.
+
+    A shape writes what it read just as it stood there: what may be missing is ``msgspec.UNSET`` where it is.
+    """
+    try:
+        document = shape.decode(raw)
+        return None if _may_repeat(raw, document) else document
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _may_repeat(raw: bytes, document: Any) -> bool:
+    """Say whether what was read as ``document`` may have a name twice.
 
     A name that was dropped takes its quotes along. Nothing else changes their number when a document is written
     again, but for a quote that was spelt by its code point.
     """
-    return again.count(b'"') != raw.count(b'"') or (b"\\" in raw and b"\\u0022" in raw)
+    if b"\\" in raw and b"\\u0022" in raw:
+        return True
+    return msgspec.json.encode(document).count(b'"') != raw.count(b'"')
 
 
 def _repeats(raw: bytes) -> bool:

@@ -20,7 +20,6 @@ from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import AuthError, Malformed, Unavailable
 from authsvc.events.silent import SilentEvents
 from authsvc.faces.dialects import dialect_of
-from authsvc.faces.documents import parse
 from authsvc.faces.native.question import read_question
 from authsvc.service.verify import Verify
 from authsvc.settings import read_settings
@@ -324,7 +323,7 @@ def test_bytes_that_were_a_question(judge, shard):
                 raw[at:at] = raw[at : at + chance.randrange(40)]
         judge.counts["cases of bytes"] += 1
         try:
-            question = read_question(parse(bytes(raw)))
+            question = read_question(bytes(raw))
         except Malformed:
             judge.counts["refused MalformedRequest"] += 1
             continue

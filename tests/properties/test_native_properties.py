@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from authsvc.errors import Malformed
 from authsvc.faces.documents import parse
-from authsvc.faces.native.question import read_question
-from authsvc.faces.native.schemas import VERIFY, load
+from authsvc.faces.native.question import read_one, read_question, read_questions
+from authsvc.faces.native.schemas import MAX_BATCH, VERIFY, load
 from authsvc.service.policy import Expectation
 from tests.standins import AUTHORIZED, TOKEN, World, s3_question
 
@@ -67,16 +67,35 @@ def outcome(read, document):
         return f"refused: {str(refusal.detail.get('field')).split('.')[0]}"
 
 
+def as_body(document):
+    return read_question(json.dumps(document).encode())
+
+
+def as_one_of_many(document):
+    body = json.dumps({"requests": [document]}).encode()
+    return read_one(read_questions(body)[0])
+
+
+def by_schema(document):
+    return load(VERIFY, document)
+
+
 @given(documents())
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
-def test_the_decoder_by_hand_and_the_schema_agree(document):
-    by_hand = outcome(read_question, document)
-    by_schema = outcome(lambda document: load(VERIFY, document), document)
-    if isinstance(by_hand, str) or isinstance(by_schema, str):
-        assert isinstance(by_hand, str), (by_schema, document)
-        assert isinstance(by_schema, str), (by_hand, document)
-    else:
-        assert by_hand == by_schema
+def test_what_is_read_and_what_the_schema_says_agree(document):
+    expected = outcome(by_schema, document)
+    assert outcome(as_body, document) == expected
+    assert outcome(as_one_of_many, document) == expected
+
+
+@given(documents())
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+def test_what_the_schema_admits_is_read_at_sight(document):
+    try:
+        by_schema(document)
+    except Malformed:
+        return
+    assert isinstance(read_questions(json.dumps({"requests": [document]}).encode())[0], msgspec.Struct)
 
 
 @given(anything)
@@ -92,10 +111,30 @@ def test_the_decoder_by_hand_and_the_schema_agree(document):
 @example({"method": "GET", "target": "/", "headers": [], "expect": {"region": None}})
 @example({"method": "GET", "target": "/", "headers": [], "want": None, "body": None})
 @example({"method": "GET", "target": "/", "headers": [], "body": ""})
-def test_the_two_agree_on_anything_at_all(document):
-    by_hand = outcome(read_question, document)
-    by_schema = outcome(lambda document: load(VERIFY, document), document)
-    assert isinstance(by_hand, str) == isinstance(by_schema, str)
+def test_they_agree_on_anything_at_all(document):
+    assert outcome(as_body, document) == outcome(by_schema, document)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"method":"GET","method":"PUT","target":"/","headers":[]}',
+        b'{"method":"GET","target":"/","headers":{"a":"b","a":"c"}}',
+        b'{"method":"GET","target":"/","headers":[],"expect":{"service":"s3","service":"ec2"}}',
+        b'{"method":"GET","target":"/","headers":[["a","\\u0022\\u0022"]],"bucket":"a","bucket":"b"}',
+    ],
+)
+def test_a_question_that_says_a_thing_twice_is_refused(body):
+    for read in (read_question, lambda body: read_questions(b'{"requests":[' + body + b"]}")):
+        with pytest.raises(Malformed, match="twice"):
+            read(body)
+
+
+def test_no_more_than_so_many_are_read():
+    question = {"method": "GET", "target": "/", "headers": []}
+    assert len(read_questions(json.dumps({"requests": [question] * MAX_BATCH}).encode())) == MAX_BATCH
+    with pytest.raises(Malformed, match="at most"):
+        read_questions(json.dumps({"requests": [question] * (MAX_BATCH + 1)}).encode())
 
 
 def test_names_too_long_to_be_remembered_are_read_all_the_same():
@@ -105,14 +144,14 @@ def test_names_too_long_to_be_remembered_are_read_all_the_same():
         "headers": [],
         "expect": {"service": "s" * 99, "region": "r" * 99},
     }
-    assert read_question(document).expect == Expectation(service="s" * 99, region="r" * 99)
+    assert as_body(document).expect == Expectation(service="s" * 99, region="r" * 99)
 
 
 @pytest.mark.parametrize("name", sorted(right))
 def test_the_two_name_the_same_field(name):
     document = {"method": "GET", "target": "/", "headers": [], name: 7}
-    assert outcome(read_question, document) == f"refused: {name}"
-    assert outcome(lambda document: load(VERIFY, document), document) == f"refused: {name}"
+    assert outcome(as_body, document) == f"refused: {name}"
+    assert outcome(by_schema, document) == f"refused: {name}"
 
 
 def slowly(raw):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from authsvc.errors import AuthError
     from authsvc.faces.dialects import Dialect
-    from authsvc.faces.native.question import Question
+    from authsvc.faces.native.schemas import Question
     from authsvc.model import Credential, Freshness, Principal
     from authsvc.service.verify import Verified
     from authsvc.signing import Claim, Scope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiohttp import web
 
@@ -10,7 +10,6 @@ from authsvc.errors import AccountProblem, AuthError, Unavailable
 from authsvc.faces.body import expect_later, read_body
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import NATIVE
-from authsvc.faces.documents import parse
 from authsvc.faces.face import JSON, SERVICE, http_refusal, note, refusal
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from authsvc.faces.callers import Caller, Callers, Grant
     from authsvc.service.service import Service
 
+T = TypeVar("T")
+
 _MEDIA_TYPES: Final = frozenset({JSON, "application/octet-stream", "application/x-www-form-urlencoded"})
 """JSON; what aiohttp reports where there is no Content-Type; and what ``curl -d`` sends unasked."""
 
@@ -26,11 +27,12 @@ _MEDIA_TYPES: Final = frozenset({JSON, "application/octet-stream", "application/
 def post(
     path: str,
     grant: Grant,
-    respond: Callable[[web.Request, Service, Caller, Any], Awaitable[web.Response]],
+    respond: Callable[[web.Request, Service, Caller, T], Awaitable[web.Response]],
     callers: Callers,
+    read: Callable[[bytes], T],
 ) -> web.RouteDef:
-    """Route a POST of JSON to ``respond``, once its caller is known and has the grant."""
-    return web.post(path, _handler(grant, respond, callers, reads=True), expect_handler=expect_later)
+    """Route a POST of JSON to ``respond``, once its caller is known and has the grant; ``read`` reads the body for it."""
+    return web.post(path, _handler(grant, respond, callers, read), expect_handler=expect_later)
 
 
 def get(
@@ -40,23 +42,26 @@ def get(
     callers: Callers,
 ) -> web.RouteDef:
     """Route a GET to ``respond``, once its caller is known and has the grant."""
-    return web.get(path, _handler(grant, respond, callers, reads=False), expect_handler=expect_later)
+    return web.get(path, _handler(grant, respond, callers), expect_handler=expect_later)
 
 
 def _handler(
-    grant: Grant, respond: Callable[..., Awaitable[web.Response]], callers: Callers, *, reads: bool
+    grant: Grant,
+    respond: Callable[..., Awaitable[web.Response]],
+    callers: Callers,
+    read: Callable[[bytes], Any] | None = None,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Make the handler; where it ``reads``, the document in the body is the last thing that ``respond`` is given."""
+    """Make the handler; what it can ``read`` in the body is the last thing that ``respond`` is given."""
 
     async def handle(request: web.Request) -> web.Response:
         try:
             caller = callers.authenticate(request)
             note(request, caller=caller.name)
             require(caller, grant)
-            if not reads:
+            if read is None:
                 return await respond(request, request.app[SERVICE], caller)
             check_media_type(request)
-            return await respond(request, request.app[SERVICE], caller, parse(await read_body(request)))
+            return await respond(request, request.app[SERVICE], caller, read(await read_body(request)))
         except AuthError as error:
             return _refusal(request, error)
         except web.HTTPException as error:

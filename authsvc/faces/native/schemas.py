@@ -1,15 +1,15 @@
-"""What the native face accepts, as schemas: validation, OpenAPI, and the yardstick of the decoder by hand."""
+"""What the native face accepts, as schemas: validation, OpenAPI, and the yardstick of what is read at sight."""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from authsvc.errors import Malformed
-from authsvc.faces.native.question import WANTS, Question, read_body
 from authsvc.model import AccessKey
-from authsvc.service.policy import Expectation
+from authsvc.service.policy import ANYTHING, Expectation
 from authsvc.signing import SignedRequest
 
 if TYPE_CHECKING:
@@ -73,6 +73,28 @@ class Expect(_Strict):
         return Expectation(**data)
 
 
+class Question(NamedTuple):
+    """A request to judge, what its endpoint is, and what is wanted beyond the verdict."""
+
+    request: SignedRequest
+    expect: Expectation = ANYTHING
+    want: frozenset[str] = frozenset()
+
+
+def read_body(body: str) -> bytes:
+    """Decode base64 in its standard alphabet, padded, without white space.
+
+    Raises:
+        Malformed: It is something else.
+    """
+    try:
+        if len(body) % 4 == 0:
+            return b64decode(body, validate=True)
+    except ValueError:
+        pass
+    raise Malformed("must be standard base64 with padding", field="body")
+
+
 class VerifyRequest(_Strict):
     """A request somebody signed, exactly as it was received."""
 
@@ -115,7 +137,7 @@ class VerifyRequest(_Strict):
     )
     expect = fields.Nested(Expect, allow_none=True)
     want = fields.List(
-        fields.String(validate=validate.OneOf(sorted(WANTS))),
+        fields.String(validate=validate.OneOf(["signing_key"])),
         allow_none=True,
         metadata={"description": "`signing_key` (grant signing-key): for payloads signed in chunks."},
     )

@@ -6,23 +6,22 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from authsvc.errors import AuthError, Malformed, Unavailable
+from authsvc.errors import AuthError, Unavailable
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import NATIVE
 from authsvc.faces.face import answer, described_no, described_yes, note
 from authsvc.faces.native.answers import dialect_for, proven, refused
-from authsvc.faces.native.question import read_question
-from authsvc.faces.native.schemas import MAX_BATCH
+from authsvc.faces.native.question import read_one
 from authsvc.signing.sigv4 import signing_key
 from authsvc.signing.sigv4a import public_key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aiohttp import web
 
     from authsvc.faces.callers import Caller
-    from authsvc.faces.native.question import Question
+    from authsvc.faces.native.schemas import Question
     from authsvc.service.service import Service
     from authsvc.service.verify import Verified
 
@@ -31,15 +30,14 @@ _IN_A_ROW: Final = 16
 """Questions of a batch that may follow each other before somebody else's request has its turn: about a millisecond."""
 
 
-async def verify(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
+async def verify(request: web.Request, service: Service, caller: Caller, question: Question) -> web.Response:
     """Answer one question: 200 for yes and no alike.
 
     Raises:
-        Malformed: It is no question.
         CallerForbidden: It wants what the caller has no grant for.
         Unavailable: It could not be found out.
     """
-    question = _granted(read_question(document), caller)
+    _require_grants(question, caller)
     try:
         verified = await service.verify(question.request, caller=caller.name, expect=question.expect)
     except Unavailable:
@@ -51,15 +49,10 @@ async def verify(request: web.Request, service: Service, caller: Caller, documen
     return answer(_proven(verified, question))
 
 
-async def verify_batch(request: web.Request, service: Service, caller: Caller, document: Any) -> web.Response:
-    """Answer many questions in their order, some at once; what is wrong with one is said in its place.
-
-    Raises:
-        Malformed: It is no list of questions, or one too long.
-    """
-    questions = document.get("requests") if type(document) is dict and len(document) == 1 else None
-    if type(questions) is not list or len(questions) > MAX_BATCH:
-        raise Malformed(f"must be a list of at most {MAX_BATCH} questions, and stand alone", field="requests")
+async def verify_batch(
+    request: web.Request, service: Service, caller: Caller, questions: Sequence[Any]
+) -> web.Response:
+    """Answer many questions in their order, some at once; what is wrong with one is said in its place."""
     results: list[dict[str, Any]] = [{}] * len(questions)
     waiting = enumerate(questions)
 
@@ -75,9 +68,10 @@ async def verify_batch(request: web.Request, service: Service, caller: Caller, d
     return answer({"results": results})
 
 
-async def _result(service: Service, caller: Caller, document: Any) -> dict[str, Any]:
+async def _result(service: Service, caller: Caller, given: Any) -> dict[str, Any]:
     try:
-        question = _granted(read_question(document), caller)
+        question = read_one(given)
+        _require_grants(question, caller)
     except AuthError as error:
         return refused(error, NATIVE)
     try:
@@ -87,10 +81,9 @@ async def _result(service: Service, caller: Caller, document: Any) -> dict[str, 
     return _proven(verified, question)
 
 
-def _granted(question: Question, caller: Caller) -> Question:
+def _require_grants(question: Question, caller: Caller) -> None:
     if question.want:
         require(caller, "signing-key")
-    return question
 
 
 def _proven(verified: Verified, question: Question) -> dict[str, Any]:
