@@ -33,11 +33,13 @@ class Secret:
         self._text = text
         self._derived: tuple[tuple[str, ...], Any] | None = None
 
-    def derived(self, purpose: tuple[str, ...], derive: Callable[[], Derived]) -> Derived:
+    def derived(
+        self, purpose: tuple[str, ...], derive: Callable[[Secret, tuple[str, ...]], Derived]
+    ) -> Derived:
         """Return the key that ``derive`` makes of this secret; made anew only for another purpose than the last."""
         known = self._derived
         if known is None or known[0] != purpose:
-            known = self._derived = (purpose, derive())
+            known = self._derived = (purpose, derive(self, purpose))
         key: Derived = known[1]
         return key
 

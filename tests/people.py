@@ -22,7 +22,6 @@ from authsvc.model import (
 from authsvc.signing import Scope, SignedRequest
 from authsvc.signing.canonical import canonical_query, canonical_request, string_to_sign
 from authsvc.signing.encoding import recode_path
-from authsvc.signing.scope import credential_scope
 from authsvc.signing.sigv4 import ALGORITHM, signature, signing_key
 
 NOW = 1_800_000_000.0
@@ -112,7 +111,7 @@ def signed_s3(
     text = string_to_sign(
         algorithm=ALGORITHM,
         timestamp=stamp,
-        scope=credential_scope(scope),
+        scope=scope.text,
         canonical_request=canonical_request(
             method=method,
             path=recode_path(path),
@@ -124,8 +123,7 @@ def signed_s3(
     )
     made = signature(signing_key(Secret(secret), scope), text)
     authorization = (
-        f"{ALGORITHM} Credential={access_key}/{credential_scope(scope)}, "
-        f"SignedHeaders={';'.join(names)}, Signature={made}"
+        f"{ALGORITHM} Credential={access_key}/{scope.text}, SignedHeaders={';'.join(names)}, Signature={made}"
     )
     return SignedRequest(
         method=method, target=unsigned.target, headers=(*pairs, ("Authorization", authorization))

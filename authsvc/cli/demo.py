@@ -27,7 +27,6 @@ from authsvc.ops.logs import LineLog
 from authsvc.settings import Settings
 from authsvc.signing import Scope, cloudstack, sigv4
 from authsvc.signing.canonical import canonical_headers
-from authsvc.signing.scope import credential_scope
 from authsvc.wiring import cipher, open_directory_engine
 
 if TYPE_CHECKING:
@@ -160,11 +159,11 @@ def signed_request(user: NewUser) -> dict[str, Any]:
         payload=fields["x-amz-content-sha256"],
     )
     text = sigv4.string_to_sign(
-        algorithm=sigv4.ALGORITHM, timestamp=stamp, scope=credential_scope(scope), canonical_request=canonical
+        algorithm=sigv4.ALGORITHM, timestamp=stamp, scope=scope.text, canonical_request=canonical
     )
     made = sigv4.signature(sigv4.signing_key(user.secret, scope), text)
     authorization = (
-        f"{sigv4.ALGORITHM} Credential={user.access_key}/{credential_scope(scope)}, "
+        f"{sigv4.ALGORITHM} Credential={user.access_key}/{scope.text}, "
         f"SignedHeaders={';'.join(names)}, Signature={made}"
     )
     headers = [[name, value] for name, value in fields.items()] + [["authorization", authorization]]

@@ -14,7 +14,7 @@ from authsvc.errors import AuthError, SecretNotHeld, SignatureMismatch
 from authsvc.model import Secret
 from authsvc.service.causes import CAUSES, other_claims, other_secrets
 from authsvc.service.policy import ANYTHING, timestamp
-from authsvc.signing.scope import TERMINATOR, credential_scope
+from authsvc.signing.claim import TERMINATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +125,7 @@ def _steps(claim: Claim) -> tuple[tuple[str, str], ...]:
     if claim.expires_at is not None:
         steps.append(("expires at", timestamp(claim.expires_at)))
     if claim.scope is not None:
-        steps.append(("scope", credential_scope(claim.scope).removesuffix(f"/{TERMINATOR}")))
+        steps.append(("scope", claim.scope.text.removesuffix(f"/{TERMINATOR}")))
         if claim.scope.region is None:
             steps.append(("region set", ", ".join(claim.scope.region_set)))
     if claim.signed_headers:

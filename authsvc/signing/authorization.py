@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from authsvc.errors import MalformedAuthorization, MissingDate, MultipleMechanisms, UnknownMechanism
 from authsvc.signing import amzdate
-from authsvc.signing.scope import ASYMMETRIC, read_credential
+from authsvc.signing.scope import ASYMMETRIC, read_credential, split_credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from authsvc.signing.claim import Scope
     from authsvc.signing.request import QueryPair, SignedRequest
 
-_USUAL = re.compile(
-    r"([^ ]*) +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+)", re.ASCII
-)
+_USUAL = re.compile(r"([^ ]*) +Credential=([^,\s]{1,600}), *SignedHeaders=([^,\s]+), *", re.ASCII)
+_LONGEST: Final = 1200
+"""Characters before a signature that are worth remembering."""
 _COMPONENTS = ("Credential", "SignedHeaders", "Signature")
 
 
@@ -71,8 +72,7 @@ def from_header(request: SignedRequest, algorithm: str) -> Presented:
     values = request.fields["authorization"]
     if len(values) > 1:
         raise MultipleMechanisms(argument_name="Authorization")
-    credential, signed_headers, signature = _components(values[0], algorithm)
-    access_key, scope = read_credential(credential, refuse, regional=algorithm != ASYMMETRIC)
+    access_key, scope, signed_headers, signature = _said(values[0], algorithm)
     timestamp, signed_at = _date(request)
     if not timestamp.startswith(scope.date):
         raise refuse("Invalid credential date. Date is not the same as X-Amz-Date.")
@@ -94,10 +94,29 @@ def refuse(reason: str) -> MalformedAuthorization:
     return MalformedAuthorization(f"The authorization header is malformed; {reason}")
 
 
+def _said(header: str, algorithm: str) -> tuple[AccessKey, Scope, str, str]:
+    """Read the header: whose signature for which scope, over which headers, and the signature."""
+    head, mark, signature = header.rpartition("Signature=")
+    usual = _usual(head, algorithm) if mark and len(head) <= _LONGEST else None
+    # A signature is hexadecimal; what else may stand there, a comma or a blank among it, is looked at closely.
+    if usual is not None and signature.isalnum():
+        return *usual, signature
+    credential, signed_headers, signature = _components(header, algorithm)
+    access_key, scope = read_credential(credential, refuse, regional=algorithm != ASYMMETRIC)
+    return access_key, scope, signed_headers, signature
+
+
+@lru_cache(maxsize=1024)
+def _usual(head: str, algorithm: str) -> tuple[AccessKey, Scope, str] | None:
+    """Read what stands before the signature, None if it is not as everybody writes it; it is the same all day."""
+    match = _USUAL.fullmatch(head)
+    if match is None or match[1] != algorithm:
+        return None
+    credential = split_credential(match[2], algorithm != ASYMMETRIC)
+    return None if credential is None else (*credential, match[3])
+
+
 def _components(header: str, algorithm: str) -> Sequence[str]:
-    match = _USUAL.fullmatch(header)
-    if match is not None and match[1] == algorithm:
-        return match.groups()[1:]
     mechanism, space, rest = header.partition(" ")
     if not space:
         raise UnknownMechanism(

@@ -72,14 +72,8 @@ def canonical_headers(fields: Mapping[str, Sequence[str]], names: Iterable[str])
 
     ``fields`` holds trimmed values by lower-case name; every one of ``names`` has to be among them.
     """
-    lines = []
-    for name in names:
-        values = fields[name]
-        value = values[0] if len(values) == 1 else ",".join([_BLANKS.sub(" ", one) for one in values])
-        if "  " in value or "\t" in value:
-            value = _BLANKS.sub(" ", value)
-        lines.append(f"{name}:{value}\n")
-    return "".join(lines)
+    text = "".join([f"{name}:{','.join(fields[name])}\n" for name in names])
+    return _BLANKS.sub(" ", text) if "  " in text or "\t" in text else text
 
 
 def _component(encoded: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from authsvc.errors import Denied
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from authsvc.signing.streaming import Chunks
     from authsvc.signing.upload import Upload
 
+TERMINATOR: Final = "aws4_request"
 SchemeName = Literal["cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2", "sigv4-post", "s3v2-post"]
 Payload = Literal[
     "signed", "unsigned", "streaming", "streaming-trailer", "streaming-unsigned-trailer", "none"
@@ -23,12 +24,18 @@ class Scope:
     """A credential scope: ``date`` as ``YYYYMMDD``, and what the signature is good for.
 
     ``region`` is None where a ``region_set`` is signed instead: names of regions, with ``*`` for any characters.
+    ``text`` is how it stands in the string to sign.
     """
 
     date: str
     region: str | None
     service: str
     region_set: tuple[str, ...] = ()
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        place = self.service if self.region is None else f"{self.region}/{self.service}"
+        object.__setattr__(self, "text", f"{self.date}/{place}/{TERMINATOR}")
 
 
 class Claim(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import re
+from functools import lru_cache
+from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from authsvc.errors import SignatureMismatch
@@ -20,6 +22,9 @@ _CANONICAL_PATH = re.compile(
     re.ASCII,
 )
 
+_USUAL: Final = 32
+"""Characters of a component that is worth remembering."""
+
 
 def uri_encode(value: bytes | str) -> str:
     """Encode all but ``A-Za-z0-9-._~``, upper-case hexadecimal (AWS's UriEncode; RFC 3986 §2.3)."""
@@ -28,6 +33,12 @@ def uri_encode(value: bytes | str) -> str:
 
 def recode(encoded: str) -> str:
     """Decode once and encode once, so that every spelling of a component has one canonical form."""
+    return _recoded(encoded) if len(encoded) <= _USUAL else _recoded.__wrapped__(encoded)
+
+
+@lru_cache(maxsize=4096)
+def _recoded(encoded: str) -> str:
+    """Recode a component; requests share the names of a few dozen parameters, and many a value."""
     if _CANONICAL.fullmatch(encoded):
         return encoded
     return quote_from_bytes(unquote_to_bytes(encoded), safe="")

@@ -6,28 +6,30 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 
 from authsvc.errors import DuplicateParameter, Malformed
 from authsvc.signing.encoding import recode
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", re.ASCII)
-_TARGET = re.compile(r"/[^\x00-\x20\x7f\ud800-\udfff]*")
+_TARGET = re.compile(r"/[^\x00-\x20#\x7f\ud800-\udfff]*")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00\r\n\ud800-\udfff]")
 _BUCKET = re.compile(r"[A-Za-z0-9._:\-]{1,255}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_VALUE = itemgetter(1)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 QueryPair = tuple[str, str | None]
 """Name and value of a query parameter, both still encoded; the value is None where there was no ``=``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SignedRequest:
     """Method, raw request-target and ordered header pairs, exactly as received.
 
     Never decoded and encoded again: any normalisation on the way here is a hole through which two requests
-    come to share one signature.
+    come to share one signature. Nor changed once it is made; only for speed is it not frozen.
 
     Attributes:
         method: As received; its case is signed.
@@ -61,20 +63,17 @@ class SignedRequest:
     def __post_init__(self) -> None:
         if not _METHOD.fullmatch(self.method):
             raise Malformed("the method is not a token", field="method")
-        if not _TARGET.fullmatch(self.target) or "#" in self.target:
+        if not _TARGET.fullmatch(self.target):
             raise Malformed("the target must be a raw request-target that begins with /", field="target")
         if self.bucket is not None and not _BUCKET.fullmatch(self.bucket):
             raise Malformed("the bucket is not a bucket name", field="bucket")
         if self.body_sha256 is not None and not _SHA256.fullmatch(self.body_sha256):
             raise Malformed("body_sha256 must be 64 lower-case hexadecimal digits", field="body_sha256")
-        path, mark, query = self.target.partition("?")
-        put = object.__setattr__
-        put(self, "path", path)
-        put(self, "query", query if mark else None)
-        pairs = _split(query) if query else ()
-        put(self, "pairs", pairs)
-        put(self, "names", tuple([recode(name) for name, _ in pairs]))
-        put(self, "fields", _by_name(self.headers))
+        self.path, mark, query = self.target.partition("?")
+        self.query = query if mark else None
+        self.pairs = _split(query) if query else ()
+        self.names = tuple([recode(name) for name, _ in self.pairs])
+        self.fields = _by_name(self.headers)
 
     def header(self, name: str) -> str | None:
         """Return the one value of a header, None where it is absent; ``name`` in lower case.
@@ -106,17 +105,20 @@ def _split(query: str) -> tuple[QueryPair, ...]:
 
 
 def _by_name(headers: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
-    fields: dict[str, list[str]] = {}
-    for name, value in headers:
-        # What is forbidden is not printable either, and that is quicker asked.
-        if not value.isprintable() and _FORBIDDEN_IN_VALUE.search(value):
-            raise Malformed("a header value holds a control character", field="headers")
-        folded = _folded(name)
-        if folded in fields:
-            fields[folded].append(value.strip(" \t"))
-        else:
-            fields[folded] = [value.strip(" \t")]
+    if _is_forbidden("".join(map(_VALUE, headers))):
+        raise Malformed("a header value holds a control character", field="headers")
+    fields = {_folded(name): [value.strip(" \t")] for name, value in headers}
+    if len(fields) < len(headers):
+        fields.clear()
+        for name, value in headers:
+            fields.setdefault(_folded(name), []).append(value.strip(" \t"))
     return fields
+
+
+def _is_forbidden(values: str) -> bool:
+    if values.isascii():
+        return "\n" in values or "\r" in values or "\0" in values
+    return _FORBIDDEN_IN_VALUE.search(values) is not None
 
 
 @lru_cache(maxsize=512)

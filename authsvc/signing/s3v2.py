@@ -155,8 +155,8 @@ class S3V2:
 
 
 def _in_header(request: SignedRequest) -> bool:
-    values = request.fields.get("authorization", ())
-    return bool([value for value in values if value == "AWS" or value.startswith("AWS ")])
+    values = request.fields.get("authorization")
+    return values is not None and any(value == "AWS" or value.startswith("AWS ") for value in values)
 
 
 def _authorization(request: SignedRequest) -> tuple[AccessKey, str]:

@@ -11,14 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from authsvc.model import AccessKey
-from authsvc.signing.claim import Scope
+from authsvc.signing.claim import TERMINATOR, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from authsvc.errors import Malformed
 
-TERMINATOR = "aws4_request"
 ASYMMETRIC = "AWS4-ECDSA-P256-SHA256"
 """The algorithm whose credentials name no region: its keys are the same in every one."""
 REGION_SET = "x-amz-region-set"
@@ -42,17 +41,10 @@ def read_credential(
     Raises:
         Malformed: What ``refuse`` makes of the reason.
     """
-    found = _split(text, regional) if len(text) <= _LONGEST else None
+    found = split_credential(text, regional) if len(text) <= _LONGEST else None
     if found is None:
         raise refuse(_fault(text, regional=regional))
     return found
-
-
-def credential_scope(scope: Scope) -> str:
-    """Write the scope as it stands in the string to sign."""
-    if scope.region is None:
-        return f"{scope.date}/{scope.service}/{TERMINATOR}"
-    return f"{scope.date}/{scope.region}/{scope.service}/{TERMINATOR}"
 
 
 def read_region_set(text: str, refuse: Callable[[str], Malformed]) -> tuple[str, ...]:
@@ -72,9 +64,9 @@ def holds_region(region_set: Iterable[str], region: str) -> bool:
     return any(_is_like(region, name) for name in region_set)
 
 
-@lru_cache(maxsize=4096)
-def _split(text: str, regional: bool) -> tuple[AccessKey, Scope] | None:
-    """Split a credential; whoever signs sends the same one all day."""
+@lru_cache(maxsize=1024)
+def split_credential(text: str, regional: bool) -> tuple[AccessKey, Scope] | None:
+    """Split a credential, None if it is none; whoever signs sends the same one all day."""
     match = (_CREDENTIAL if regional else _WITHOUT_REGION).fullmatch(text)
     if match is None:
         return None

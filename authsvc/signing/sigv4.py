@@ -12,7 +12,7 @@ from authsvc.model import Secret
 from authsvc.signing.canonical import canonical_request, string_to_sign
 from authsvc.signing.encoding import recode, require_same
 from authsvc.signing.presigned import parameters
-from authsvc.signing.scope import ASYMMETRIC, credential_scope
+from authsvc.signing.scope import ASYMMETRIC
 from authsvc.signing.streaming import decode
 from authsvc.signing.v4 import S3_SERVICES, in_header, mismatch, read_claim
 
@@ -66,15 +66,15 @@ def signature(key: bytes, string_to_sign: str) -> str:
 
 
 def _signing_key(secret: Secret, scope: Scope) -> _SigningKey:
-    parts = credential_scope(scope)
+    return secret.derived((ALGORITHM, scope.text), _derive)
 
-    def derive() -> _SigningKey:
-        key = ("AWS4" + secret.reveal()).encode("utf-8", "surrogatepass")
-        for part in parts.split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        return _SigningKey(key)
 
-    return secret.derived((ALGORITHM, parts), derive)
+def _derive(secret: Secret, purpose: tuple[str, ...]) -> _SigningKey:
+    _, scope = purpose
+    key = ("AWS4" + secret.reveal()).encode("utf-8", "surrogatepass")
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return _SigningKey(key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.errors import SignatureMismatch
-from authsvc.model import PublicKey
+from authsvc.model import AccessKey, PublicKey
 from authsvc.signing.encoding import recode
 from authsvc.signing.presigned import parameters
 from authsvc.signing.scope import ASYMMETRIC as ALGORITHM
@@ -27,7 +27,7 @@ from authsvc.signing.streaming import decode
 from authsvc.signing.v4 import S3_SERVICES, in_header, mismatch, read_claim
 
 if TYPE_CHECKING:
-    from authsvc.model import AccessKey, Secret, Verifier
+    from authsvc.model import Secret, Verifier
     from authsvc.signing.claim import Claim, SchemeName
     from authsvc.signing.request import SignedRequest
 
@@ -136,10 +136,7 @@ class SigV4A:
         Raises:
             SignatureMismatch: Anybody else did; the detail holds what was to be signed.
         """
-        key = secret.derived(
-            (ALGORITHM, claim.access_key), lambda: private_key(claim.access_key, secret).public_key()
-        )
-        _prove(claim, key)
+        _prove(claim, secret.derived((ALGORITHM, claim.access_key), _derive))
 
     def prove_by_public_key(self, claim: Claim, key: PublicKey) -> None:
         """Return only if the holder of the key's private half made this signature.
@@ -166,6 +163,11 @@ class SigV4A:
             claim.chunks.body,
             lambda text, presented: _require_signed_by(key, presented, text),
         )
+
+
+def _derive(secret: Secret, purpose: tuple[str, ...]) -> ec.EllipticCurvePublicKey:
+    _, access_key = purpose
+    return private_key(AccessKey(access_key), secret).public_key()
 
 
 def _prove(claim: Claim, key: ec.EllipticCurvePublicKey) -> None:

@@ -95,14 +95,12 @@ class Chunks:
 
 def read_chunks(
     request: SignedRequest, *, mode: Payload, algorithm: str, timestamp: str, scope: str, seed: str
-) -> Chunks | None:
-    """Read what announces chunks; None where the payload is not chunked.
+) -> Chunks:
+    """Read what announces chunks; ``mode`` is one of those in which a payload comes so.
 
     Raises:
         DuplicateParameter: The length is given twice.
     """
-    if not mode.startswith("streaming"):
-        return None
     length = request.header(DECODED_LENGTH) or ""
     names = ",".join(request.fields.get(TRAILERS, ()))
     return Chunks(
@@ -117,10 +115,8 @@ def read_chunks(
     )
 
 
-def objection(request: SignedRequest, chunks: Chunks | None) -> Denied | None:
+def objection(request: SignedRequest, chunks: Chunks) -> Denied | None:
     """Return what is wrong with a request that announces chunks, to be told once its signature is proven."""
-    if chunks is None:
-        return None
     if request.method != "PUT" or request.path == "/" or not _NOT_UPLOADS.isdisjoint(request.names):
         return NotAnUpload()
     if chunks.decoded_length is None:

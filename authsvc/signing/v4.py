@@ -13,7 +13,7 @@ from authsvc.errors import (
     SignatureMismatch,
 )
 from authsvc.signing import payload, streaming
-from authsvc.signing.amzheaders import conceal, require_signed, signed_names
+from authsvc.signing.amzheaders import conceal, signed_names
 from authsvc.signing.authorization import from_header
 from authsvc.signing.canonical import (
     canonical_headers,
@@ -26,15 +26,16 @@ from authsvc.signing.claim import Claim
 from authsvc.signing.encoding import recode_path
 from authsvc.signing.presigned import beside_a_header, from_query, require_lifetime
 from authsvc.signing.request import EMPTY_SHA256
-from authsvc.signing.scope import REGION_SET, credential_scope, read_region_set
+from authsvc.signing.scope import REGION_SET, read_region_set
 
 if TYPE_CHECKING:
     from authsvc.signing.authorization import Presented
-    from authsvc.signing.claim import SchemeName, Scope
+    from authsvc.signing.claim import Payload, SchemeName, Scope
     from authsvc.signing.request import SignedRequest
+    from authsvc.signing.streaming import Chunks
 
 S3_SERVICES = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
-_TOKENS = ("x-amz-security-token", "x-amz-s3session-token")
+_TOKENS = frozenset({"x-amz-security-token", "x-amz-s3session-token"})
 
 
 def in_header(request: SignedRequest, algorithm: str) -> bool:
@@ -95,19 +96,10 @@ def _claim(
     if s3:
         require_lifetime(presented)
     names = signed_names(presented.signed_headers, request.fields, presented.refuse)
-    require_signed(request.fields, names)
     seen = request.body_hash() if request.body is not None else request.body_sha256
     line = _payload_line(request, presented, names, seen or EMPTY_SHA256, s3=s3)
     mode = payload.mode(line, algorithm)
-    scope = credential_scope(presented.scope)
-    announced = streaming.read_chunks(
-        request,
-        mode=mode,
-        algorithm=algorithm,
-        timestamp=presented.timestamp,
-        scope=scope,
-        seed=presented.signature,
-    )
+    chunks = _chunks(request, presented, mode, algorithm) if mode.startswith("streaming") else None
     canonical = canonical_request(
         method=request.method,
         path=recode_path(request.path) if s3 else normalised_path(request.path),
@@ -119,10 +111,9 @@ def _claim(
     text = string_to_sign(
         algorithm=algorithm,
         timestamp=presented.timestamp,
-        scope=scope,
+        scope=presented.scope.text,
         canonical_request=canonical,
     )
-    lifetime = presented.lifetime
     return Claim(
         scheme=scheme,
         access_key=presented.access_key,
@@ -130,32 +121,42 @@ def _claim(
         strings_to_sign=(text,),
         canonical_request=canonical,
         signed_at=presented.signed_at,
-        expires_at=None if lifetime is None else presented.signed_at + lifetime,
+        expires_at=None if presented.lifetime is None else presented.signed_at + presented.lifetime,
         presigned=presented.presigned,
-        scope=_scope(request, presented),
+        scope=presented.scope if presented.scope.region is not None else _with_region_set(request, presented),
         signed_headers=names,
         payload=mode,
         body_sha256=line.lower() if mode == "signed" else None,
         seen_body_sha256=seen,
         token=_token(request, presented),
-        chunks=announced,
-        objection=streaming.objection(request, announced),
+        chunks=chunks,
+        objection=None if chunks is None else streaming.objection(request, chunks),
     )
 
 
-def _scope(request: SignedRequest, presented: Presented) -> Scope:
-    """Return the credential scope, with the region set where that takes the place of a region.
+def _chunks(request: SignedRequest, presented: Presented, mode: Payload, algorithm: str) -> Chunks:
+    return streaming.read_chunks(
+        request,
+        mode=mode,
+        algorithm=algorithm,
+        timestamp=presented.timestamp,
+        scope=presented.scope.text,
+        seed=presented.signature,
+    )
+
+
+def _with_region_set(request: SignedRequest, presented: Presented) -> Scope:
+    """Return the credential scope with the region set that takes the place of a region.
 
     A header of that name is signed like every ``x-amz-*`` one, a parameter like the rest of the query.
     """
-    scope = presented.scope
-    if scope.region is not None:
-        return scope
     header = request.header(REGION_SET)
     if presented.presigned and header is not None:
         raise DuplicateParameter("a presigned request names its region set in the query alone")
     text = presented.region_set if presented.presigned else header
-    return dataclasses.replace(scope, region_set=read_region_set(text or "", presented.refuse_scope))
+    return dataclasses.replace(
+        presented.scope, region_set=read_region_set(text or "", presented.refuse_scope)
+    )
 
 
 def _payload_line(
@@ -173,9 +174,9 @@ def _payload_line(
 
 
 def _token(request: SignedRequest, presented: Presented) -> str | None:
-    given = [name for name in _TOKENS if name in request.fields]
-    if not given:
+    if _TOKENS.isdisjoint(request.fields):
         return presented.token
+    given = [name for name in _TOKENS if name in request.fields]
     if presented.token is not None or len(given) > 1:
         raise DuplicateParameter("more than one session token was given")
     return request.header(given[0])

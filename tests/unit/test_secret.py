@@ -66,7 +66,8 @@ def test_reveal_is_the_way_out_and_emptiness_can_be_asked():
 def test_a_key_is_derived_once_for_each_purpose_and_goes_with_its_secret():
     made = []
 
-    def derive():
+    def derive(of, purpose):
+        assert (of.reveal(), purpose[0]) == (TEXT, "a")
         made.append(len(made))
         return made[-1]
 
@@ -79,7 +80,7 @@ def test_a_key_is_derived_once_for_each_purpose_and_goes_with_its_secret():
 
 def test_what_was_derived_is_as_silent_as_the_secret():
     secret = Secret(TEXT)
-    secret.derived(("a",), lambda: b"a derived key")
+    secret.derived(("a",), lambda of, purpose: b"a derived key")
     assert "derived key" not in f"{secret!r} {secret} {secret:>40}"
     with pytest.raises(TypeError):
         pickle.dumps(secret)

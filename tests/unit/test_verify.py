@@ -11,7 +11,6 @@ from authsvc.service.policy import Expectation, Policy
 from authsvc.service.verify import Verify
 from authsvc.signing import Scope, SignedRequest
 from authsvc.signing.s3v2 import S3V2
-from authsvc.signing.scope import credential_scope
 from authsvc.signing.sigv4 import SigV4, signature, signing_key
 from authsvc.signing.sigv4a import public_key
 from tests.people import ACCESS_KEY, NOW, SECRET_KEY, HeardEvents, StoppedClock, alice, signed_s3
@@ -220,7 +219,7 @@ class Waking:
 
 def string_of_alice():
     scope = Scope(date="20270115", region="us-east-1", service="s3")
-    text = f"AWS4-HMAC-SHA256\n20270115T080000Z\n{credential_scope(scope)}\n{'0' * 64}"
+    text = f"AWS4-HMAC-SHA256\n20270115T080000Z\n{scope.text}\n{'0' * 64}"
     made = signature(signing_key(Secret(SECRET_KEY), scope), text)
     return {"access_key": ACCESS_KEY, "text": text, "signature": made, "caller": "swift"}
 
