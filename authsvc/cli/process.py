@@ -100,7 +100,9 @@ async def started(
 
     traffic = traffic or Traffic()
     metrics = Metrics(health=health, log=log)
+    events = MetricsEvents()
     metrics.read("authsvc_caller_rejects_total", lambda: callers.rejects)
+    metrics.read("authsvc_decisions_total", lambda: events.decisions)
     tell = _teller(settings, log, metrics)
     async with AsyncExitStack() as stack:
         tracing = await open_tracing(stack, settings)
@@ -109,7 +111,7 @@ async def started(
                 open_service,
                 settings,
                 health=health,
-                events=MetricsEvents(metrics.decisions),
+                events=events,
                 metrics=metrics,
                 tracing=tracing,
             ),
@@ -218,15 +220,11 @@ async def signalled(leash: int | None = None) -> None:
 
 def _teller(settings: Settings, log: LineLog, metrics: Metrics) -> Tell:
     """Make what hears of each request: the histogram always, the log where its level is fine enough."""
-    bound: dict[tuple[str, int], Any] = {}
+    observe = metrics.request_seconds.observe
     writes = settings.log_level in ("debug", "info")
 
     def tell(event: dict[str, Any]) -> None:
-        key = (event["route"], event["status"])
-        histogram = bound.get(key)
-        if histogram is None:
-            histogram = bound[key] = metrics.request_seconds.labels(*key)
-        histogram.observe(event["seconds"])
+        observe(event["seconds"], (event["route"], event["status"]))
         if writes:
             log.emit(event)
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from prometheus_client import Histogram
+    from authsvc.ops.metrics import Durations
 
 EVERY = 0.1
 """Seconds between two measurements."""
 
 
 @asynccontextmanager
-async def watch_loop(lag: Histogram) -> AsyncIterator[None]:
+async def watch_loop(lag: Durations) -> AsyncIterator[None]:
     """Keep measuring while the context is open."""
     task = asyncio.create_task(_keep_measuring(lag), name="loop lag")
     try:
@@ -26,7 +26,7 @@ async def watch_loop(lag: Histogram) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def _keep_measuring(lag: Histogram) -> None:
+async def _keep_measuring(lag: Durations) -> None:
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + EVERY

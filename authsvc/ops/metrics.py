@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -22,14 +24,13 @@ if TYPE_CHECKING:
 LATENCY_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-Instrument = TypeVar("Instrument", Counter, Gauge, Histogram)
-Source = Callable[[], float | Mapping[str, float] | None]
-"""Gives a number, or one for each value of the label; None while there is none."""
+Source = Callable[[], float | Mapping[Any, float] | None]
+"""Gives a number, or one for each value of the label, or of the labels in their order; None while there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A number as Prometheus sees it; a gauge or a counter without an instrument of ours is kept elsewhere, and read."""
+    """A number as Prometheus sees it."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -129,12 +130,41 @@ METRICS: Final = (
 _BY_NAME: Final = {metric.name: metric for metric in METRICS}
 
 
+class Durations:
+    """Seconds in buckets, by the values of the labels: a list of counts, the last for what no bucket holds, and the sum.
+
+    ``prometheus_client`` has one that threads may share; that takes as long as a tenth of an answer.
+    """
+
+    def __init__(self, *buckets: float) -> None:
+        """Take each bucket's upper bound, ascending."""
+        self.buckets = buckets
+        self._by_labels: dict[tuple[object, ...], tuple[list[int], list[float]]] = {}
+
+    def observe(self, seconds: float, labels: tuple[object, ...] = ()) -> None:
+        """Count one."""
+        counts, total = self._by_labels.get(labels) or self._begun(labels)
+        counts[bisect_left(self.buckets, seconds)] += 1
+        total[0] += seconds
+
+    def family(self, metric: Metric) -> HistogramMetricFamily:
+        """Return it as Prometheus reads it: each bucket holds what those below it hold."""
+        family = HistogramMetricFamily(metric.name, metric.about, labels=metric.labels)
+        bounds = [*map(str, self.buckets), "+Inf"]
+        for labels, (counts, total) in self._by_labels.items():
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric([str(label) for label in labels], buckets, total[0])
+        return family
+
+    def _begun(self, labels: tuple[object, ...]) -> tuple[list[int], list[float]]:
+        return self._by_labels.setdefault(labels, ([0] * (len(self.buckets) + 1), [0.0]))
+
+
 class Metrics:
-    """One process's registry: what is counted where it happens, and what is read when somebody looks.
+    """One process's registry: what is counted where it happens is read when somebody looks.
 
     Attributes:
         registry: All of it.
-        decisions: Answers given.
         request_seconds: Time from a request's head to its answer.
         loop_lag: How late the event loop was.
     """
@@ -144,43 +174,45 @@ class Metrics:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.decisions = self._instrument(Counter, "authsvc_decisions_total")
-        self.request_seconds = self._instrument(Histogram, "authsvc_request_seconds", buckets=LATENCY_BUCKETS)
-        self.loop_lag = self._instrument(Histogram, "authsvc_loop_lag_seconds", buckets=LAG_BUCKETS)
-        self._instrument(Gauge, "authsvc_build_info").labels(version=__version__).set(1)
-        self._elsewhere = _Elsewhere()
-        self.registry.register(self._elsewhere)
+        self.request_seconds = Durations(*LATENCY_BUCKETS)
+        self.loop_lag = Durations(*LAG_BUCKETS)
+        self._kept = _Kept()
+        self._kept.durations |= {
+            _BY_NAME["authsvc_request_seconds"]: self.request_seconds,
+            _BY_NAME["authsvc_loop_lag_seconds"]: self.loop_lag,
+        }
+        self.registry.register(self._kept)
+        self.read("authsvc_build_info", lambda: {__version__: 1})
         self.read("authsvc_ready", lambda: health.ready)
         self.read("authsvc_degraded", lambda: bool(health.report()["degraded"]))
         self.read("authsvc_log_dropped_total", lambda: log.dropped)
 
     def read(self, name: str, source: Source) -> None:
         """Show under this name of ``METRICS`` what the source gives."""
-        self._elsewhere.sources[_BY_NAME[name]] = source
-
-    def _instrument(self, kind: type[Instrument], name: str, **options: Any) -> Instrument:
-        metric = _BY_NAME[name]
-        return kind(name, metric.about, metric.labels, registry=self.registry, **options)
+        self._kept.sources[_BY_NAME[name]] = source
 
 
-class _Elsewhere(Collector):
-    """What others keep, read when somebody looks."""
+class _Kept(Collector):
+    """What is kept where it happens, read when somebody looks."""
 
     def __init__(self) -> None:
         self.sources: dict[Metric, Source] = {}
+        self.durations: dict[Metric, Durations] = {}
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+        for metric, durations in self.durations.items():
+            yield durations.family(metric)
         for metric, source in self.sources.items():
             value = source()
             if value is not None:
                 yield _family(metric, value)
 
 
-def _family(metric: Metric, value: float | Mapping[str, float]) -> CounterMetricFamily | GaugeMetricFamily:
+def _family(metric: Metric, value: float | Mapping[Any, float]) -> CounterMetricFamily | GaugeMetricFamily:
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
     if not isinstance(value, Mapping):
         return kind(metric.name, metric.about, value=float(value))
     family = kind(metric.name, metric.about, labels=metric.labels)
-    for label, number in value.items():
-        family.add_metric([label], number)
+    for labels, number in value.items():
+        family.add_metric([labels] if isinstance(labels, str) else labels, number)
     return family

@@ -31,7 +31,7 @@ SPEAKS = {
     "marshmallow": {"faces", "settings"},
     "msgspec": {"cache", "directory", "events", "faces", "ops"},
     "opentelemetry": {"ops"},
-    "prometheus_client": {"events", "ops"},
+    "prometheus_client": {"ops"},
     "pymysql": {"directory"},
     "redis": {"cache"},
     "sentry_sdk": {"ops"},

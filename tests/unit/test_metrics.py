@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,7 +14,7 @@ from authsvc.directory.memory import MemoryDirectory
 from authsvc.events.metrics import MetricsEvents
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog
-from authsvc.ops.metrics import METRICS, Metrics
+from authsvc.ops.metrics import LATENCY_BUCKETS, METRICS, Durations, Metric, Metrics
 from authsvc.ports import Decision
 from tests.people import StoppedClock
 
@@ -72,14 +73,11 @@ def test_names_types_and_labels_are_those_that_were_published():
 
 
 def test_what_is_declared_is_what_is_shown(metrics):
-    metrics.decisions.labels("allow", "memory", "").inc()
-    metrics.request_seconds.labels("/v1/verify", 200).observe(0.001)
+    metrics.request_seconds.observe(0.001, ("/v1/verify", 200))
+    metrics.loop_lag.observe(0.001)
     for metric in METRICS:
-        if metric.kind != "histogram" and metric.name not in (
-            "authsvc_decisions_total",
-            "authsvc_build_info",
-        ):
-            metrics.read(metric.name, lambda labels=metric.labels: {"x": 1} if labels else 1)
+        if metric.kind != "histogram":
+            metrics.read(metric.name, lambda labels=metric.labels: {("x",) * len(labels): 1} if labels else 1)
 
     families = shown(metrics)
 
@@ -132,7 +130,8 @@ def test_the_version_is_told(metrics):
 
 
 def test_decisions_are_counted_by_what_they_were(metrics):
-    events = MetricsEvents(metrics.decisions)
+    events = MetricsEvents()
+    metrics.read("authsvc_decisions_total", lambda: events.decisions)
     for _ in range(2):
         events.record(Decision(use_case="verify", verdict="allow", caller="store", source="memory"))
     events.record(Decision(use_case="verify", verdict="deny", caller="store", reason="SignatureMismatch"))
@@ -146,6 +145,21 @@ def test_decisions_are_counted_by_what_they_were(metrics):
         ("allow", "memory", ""): 2,
         ("deny", "", "SignatureMismatch"): 1,
     }
+
+
+def test_durations_are_counted_as_prometheus_counts_them():
+    seconds = [0.0, 0.001, 0.0010001, 0.3, 2.5, 2.6, 99.0]
+    registry = CollectorRegistry()
+    theirs = Histogram("h", "h", ["route", "status"], buckets=LATENCY_BUCKETS, registry=registry)
+    ours = Durations(*LATENCY_BUCKETS)
+    for one in seconds:
+        theirs.labels("/", 200).observe(one)
+        ours.observe(one, ("/", 200))
+
+    metric = Metric(name="h", kind="histogram", about="h", labels=("route", "status"))
+    (expected,) = registry.collect()
+
+    assert ours.family(metric).samples == [each for each in expected.samples if each.name != "h_created"]
 
 
 def test_the_table_of_metrics_is_the_generated_one():
