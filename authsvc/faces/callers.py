@@ -147,8 +147,9 @@ class Callers:
         Raises:
             CallerUnauthorized: Nobody, somebody unknown, or more than one.
         """
-        tokens = list(request.headers.getall("X-Auth-Token", ()))
-        if bearer:
+        headers = request.headers
+        tokens = headers.getall("X-Auth-Token") if "X-Auth-Token" in headers else []
+        if bearer and "Authorization" in headers:
             tokens += bearer_tokens(request)
         names = certificate_names(request) if self._by_tls_name else ()
         return self.recognise(tokens, names, issued=issued)
@@ -168,8 +169,7 @@ class Callers:
         Raises:
             CallerUnauthorized: Nobody's, somebody unknown's, or more than one's.
         """
-        shown: set[str] = set()
-        caller: Caller | None = None
+        shown: list[Caller] = []
         for token in tokens:
             caller = self._by_digest.get(token_digest(token))
             if caller is None and issued is not None:
@@ -177,16 +177,15 @@ class Callers:
             if caller is None:
                 self.rejects["unknown"] += 1
                 raise CallerUnauthorized("the caller token is not known here")
-            shown.add(caller.name)
-        for caller in self._certified(names):
-            shown.add(caller.name)
-        if caller is None:
+            shown.append(caller)
+        shown += self._certified(names)
+        if not shown:
             self.rejects["nothing"] += 1
             raise CallerUnauthorized
-        if len(shown) > 1:
+        if len(shown) > 1 and len({caller.name for caller in shown}) > 1:
             self.rejects["several"] += 1
             raise CallerUnauthorized("the request names more than one caller")
-        return caller
+        return shown[0]
 
     def _certified(self, names: Iterable[tuple[str, str]]) -> Iterator[Caller]:
         for kind, name in names:
