@@ -49,6 +49,7 @@ from authsvc.signing.sigv4post import SigV4Post
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -144,46 +145,49 @@ async def open_service(
         ValueError: A setting turns out to be unusable.
     """
     async with AsyncExitStack() as stack:
-        if settings.edge_keys is None:
-            source = await _database(settings, stack, metrics, tracing)
-        else:
-            edge = edge_directory(settings, settings.edge_keys)
-            source = _Source(origin=edge, directory=edge, users=edge, regions=AbsentRegions())
-        directory = source.directory
         health = health or Health()
+        source = await _source(settings, stack, metrics, tracing)
         await stack.enter_async_context(health.watch(source.origin, source.warm_up))
-        events, audit = _audited(settings, stack, metrics, events or SilentEvents())
+        told = _told(settings, stack, metrics, events or SilentEvents())
         certificates = await _certificates(settings, stack, source.engine, health)
-        authenticate = Authenticate(
-            certificates=certificates,
-            users=source.users,
-            replays=MemoryReplays(CLOCK) if source.redis is None else RedisReplays(source.redis),
-            policy=soap_policy(settings),
+        xml = stack.enter_context(ThreadPoolExecutor(1, "xml"))
+        yield _service(settings, source, told, certificates, xml)
+
+
+def _service(
+    settings: Settings, source: _Source, told: _Told, certificates: Certificates, xml: Executor
+) -> Service:
+    """Put the use cases together, over backends that are open."""
+    authenticate = Authenticate(
+        certificates=certificates,
+        users=source.users,
+        replays=MemoryReplays(CLOCK) if source.redis is None else RedisReplays(source.redis),
+        policy=soap_policy(settings),
+        clock=CLOCK,
+        events=told.events,
+        audit=told.audit,
+        bulkhead=Bulkhead(xml),
+    )
+    return Service(
+        verify=Verify(
+            directory=source.directory,
+            schemes=schemes(settings),
+            policy=policy(settings),
             clock=CLOCK,
-            events=events,
-            audit=audit,
-            bulkhead=Bulkhead(stack.enter_context(ThreadPoolExecutor(1, "xml"))),
-        )
-        yield Service(
-            verify=Verify(
-                directory=directory,
-                schemes=schemes(settings),
-                policy=policy(settings),
-                clock=CLOCK,
-                events=events,
-                audit=audit,
-            ),
-            identify=Identify(directory=directory, clock=CLOCK, events=events, audit=audit),
-            authenticate=authenticate,
-            register=Register(
-                certificates=certificates, users=source.users, authenticate=authenticate, clock=CLOCK
-            ),
-            regions=source.regions,
-            directory=directory,
-            clock=CLOCK,
-            region_id=settings.region_id,
-            forget=source.forget,
-        )
+            events=told.events,
+            audit=told.audit,
+        ),
+        identify=Identify(directory=source.directory, clock=CLOCK, events=told.events, audit=told.audit),
+        authenticate=authenticate,
+        register=Register(
+            certificates=certificates, users=source.users, authenticate=authenticate, clock=CLOCK
+        ),
+        regions=source.regions,
+        directory=source.directory,
+        clock=CLOCK,
+        region_id=settings.region_id,
+        forget=source.forget,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +202,16 @@ class _Source:
     redis: RedisSharedCache | None = None
     forget: Callable[[AccessKey], Awaitable[None]] = remembers_nothing
     warm_up: Callable[[], Awaitable[None]] = is_warm
+
+
+async def _source(
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics | None, tracing: Tracing | None
+) -> _Source:
+    """Choose where users are found: the database, or in an edge region the file of public keys."""
+    if settings.edge_keys is None:
+        return await _database(settings, stack, metrics, tracing)
+    edge = edge_directory(settings, settings.edge_keys)
+    return _Source(origin=edge, directory=edge, users=edge, regions=AbsentRegions())
 
 
 async def _database(
@@ -330,20 +344,26 @@ async def _certificates(
     return NoCertificates()
 
 
-def _audited(
-    settings: Settings, stack: AsyncExitStack, metrics: Metrics | None, events: EventSink
-) -> tuple[EventSink, Audit | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Who hears of decisions, and who has to have them on record before they are answered."""
+
+    events: EventSink
+    audit: Audit | None = None
+
+
+def _told(settings: Settings, stack: AsyncExitStack, metrics: Metrics | None, events: EventSink) -> _Told:
     """Put the audit beside whoever listens or, where it is strict, before every answer."""
     if settings.audit is None:
-        return events, None
+        return _Told(events=events)
     ledger = stack.enter_context(Ledger(settings.audit))
     if metrics is not None:
         metrics.read("authsvc_audit_failures_total", lambda: ledger.failures)
     key = settings.audit_key
     record = Record(None if key is None else base64.b64decode(key.reveal()))
     if settings.audit_strict:
-        return events, FileAudit(ledger, record)
-    return SeveralEvents(events, FileEvents(ledger, record)), None
+        return _Told(events=events, audit=FileAudit(ledger, record))
+    return _Told(events=SeveralEvents(events, FileEvents(ledger, record)))
 
 
 def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None:

@@ -83,15 +83,7 @@ def explain_command(
             raise SystemExit(0 if _explain_envelope(text, settings, now, look_up=look_up) else 1)
         request, expect = _read(text, service, region)
         verifier = _verifier(secret_file, look_up, request, settings)
-        explanation = explain(
-            request,
-            schemes=schemes(settings),
-            lenient=schemes(settings, lenient=True),
-            policy=policy(settings),
-            now=now,
-            verifier=verifier,
-            expect=expect,
-        )
+        explanation = _explain_request(request, expect, settings, now, verifier)
     _show(explanation)
     claim = explanation.claim
     if claim is not None:
@@ -110,6 +102,24 @@ def _explain_envelope(text: str, settings: Settings, now: float, *, look_up: boo
         else:
             kept = asyncio.run(_certificate(sha256, settings))
     return explain_envelope(text, policy=soap_policy(settings), now=now, registered=kept)
+
+
+def _explain_request(
+    request: SignedRequest,
+    expect: Expectation,
+    settings: Settings,
+    now: float,
+    verifier: Verifier | None,
+) -> Explanation:
+    return explain(
+        request,
+        schemes=schemes(settings),
+        lenient=schemes(settings, lenient=True),
+        policy=policy(settings),
+        now=now,
+        verifier=verifier,
+        expect=expect,
+    )
 
 
 async def _certificate(sha256: str, settings: Settings) -> Certificate | None:

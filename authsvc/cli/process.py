@@ -33,10 +33,15 @@ from authsvc.ops.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from authsvc.app import Tell
     from authsvc.cli.listener import Inherited, Listener
+    from authsvc.ops.tracing import Tracing
+    from authsvc.service.service import Service
     from authsvc.settings import Settings
+
+    _Address = tuple[str, int] | Listener
 
 KEEPALIVE = 75.0
 """Seconds a connection may idle; aiohttp's deadline for a request's head, too."""
@@ -95,26 +100,14 @@ async def started(
         ValueError: A setting turns out to be unusable.
         OSError: A port cannot be listened on.
     """
-    # Here and not above: a supervisor starts processes by this module too, and opens no database itself.
-    from authsvc.wiring import open_service  # noqa: PLC0415 - 20 MiB
-
     traffic = traffic or Traffic()
     metrics = Metrics(health=health, log=log)
-    events = MetricsEvents()
     metrics.read("authsvc_caller_rejects_total", lambda: callers.rejects)
-    metrics.read("authsvc_decisions_total", lambda: events.decisions)
     tell = _teller(settings, log, metrics)
     async with AsyncExitStack() as stack:
         tracing = await open_tracing(stack, settings)
         app = make_app(
-            partial(
-                open_service,
-                settings,
-                health=health,
-                events=events,
-                metrics=metrics,
-                tracing=tracing,
-            ),
+            _opening(settings, health, metrics, tracing),
             chosen_faces(settings),
             callers=callers,
             tell=tell,
@@ -122,15 +115,10 @@ async def started(
             trace=None if tracing is None else tracing.request,
         )
         await stack.enter_async_context(watch_loop(metrics.loop_lag))
-        ops = await _listen(
-            stack,
-            make_ops_app(health, metrics.registry),
-            (settings.host, settings.ops_port) if inherited is None else inherited.ops,
-        )
-        tls = tls_context(settings)
-        at = (settings.host, settings.port) if inherited is None else inherited.faces
+        faces_at, ops_at = _addresses(settings, inherited)
+        ops = await _listen(stack, make_ops_app(health, metrics.registry), ops_at)
         ready = None if inherited is None else partial(_ready, health, inherited)
-        faces = await _listen(stack, app, at, tls=tls, traffic=traffic, ready=ready)
+        faces = await _listen(stack, app, faces_at, tls=tls_context(settings), traffic=traffic, ready=ready)
         ext_authz = None
         if settings.ext_authz_port is not None:
             answers = answered(settings, callers, app[SERVICE], tell, shared=inherited is not None)
@@ -161,10 +149,29 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
         log.emit({"event": "stopped"})
 
 
+def _opening(
+    settings: Settings, health: Health, metrics: Metrics, tracing: Tracing | None
+) -> Callable[[], AbstractAsyncContextManager[Service]]:
+    """Return what opens the service, and shows in this process's metrics and traces what it does."""
+    # Here and not above: a supervisor starts processes by this module too, and opens no database itself.
+    from authsvc.wiring import open_service  # noqa: PLC0415 - 20 MiB
+
+    events = MetricsEvents()
+    metrics.read("authsvc_decisions_total", lambda: events.decisions)
+    return partial(open_service, settings, health=health, events=events, metrics=metrics, tracing=tracing)
+
+
+def _addresses(settings: Settings, inherited: Inherited | None) -> tuple[_Address, _Address]:
+    """Return where the faces and where the ops port are: as set, or as inherited."""
+    if inherited is not None:
+        return inherited.faces, inherited.ops
+    return (settings.host, settings.port), (settings.host, settings.ops_port)
+
+
 async def _listen(
     stack: AsyncExitStack,
     app: web.Application,
-    at: tuple[str, int] | Listener,
+    at: _Address,
     *,
     tls: ssl.SSLContext | None = None,
     traffic: Traffic | None = None,

@@ -60,80 +60,72 @@ _MINE: Final = (
 
 def paths() -> dict[str, dict[str, Any]]:
     """Return the operations by path and method."""
-    return _questions() | _certificates()
-
-
-def _questions() -> dict[str, dict[str, Any]]:
-    signer = {401: _NOT_WHO}
     return {
-        at.SOAP: {
-            "post": {
-                "operationId": "authenticateSoap",
-                "summary": "Who signed this SOAP message, and what exactly did they sign?",
-                "description": "Needs the grant `verify`.",
-                "parameters": [_REQUEST_ID, _CLIENT_IP],
-                "requestBody": _ENVELOPE,
-                "responses": _responses(200, SoapSigner, "Who signed.", signer, FaultRefusal),
-            }
-        },
-        at.QUERY: {
-            "post": {
-                "operationId": "authenticateQuery",
-                "summary": "Who signed this EC2 Query request?",
-                "description": "Needs the grant `verify`. Signature Version 2 and 4.",
-                "parameters": [_REQUEST_ID],
-                "requestBody": {"required": True, "content": _content(QueryRequest)},
-                "responses": _responses(200, QuerySigner, "Who signed.", signer, FaultRefusal),
-            }
-        },
+        at.SOAP: {"post": _authenticate_soap()},
+        at.QUERY: {"post": _authenticate_query()},
+        at.CERTIFICATES: {"post": _register(), "get": _list()},
+        at.CERTIFICATE: {"delete": _revoke()},
     }
 
 
-def _certificates() -> dict[str, dict[str, Any]]:
+def _authenticate_soap() -> dict[str, Any]:
     return {
-        at.CERTIFICATES: {
-            "post": {
-                "operationId": "registerCertificate",
-                "summary": "Register the certificate whose key signed the envelope.",
-                "description": _MINE,
-                "parameters": [_USER],
-                "requestBody": _ENVELOPE,
-                "responses": _responses(
-                    201,
-                    RegisteredCertificate,
-                    "It is registered.",
-                    {
-                        401: "CallerUnauthorized",
-                        403: "CallerForbidden, or the proof or the user's signature is not what it must be",
-                        404: "UnknownUser",
-                        409: "CertificateTaken: it is another user's, or was revoked",
-                    },
-                ),
-            },
-            "get": {
-                "operationId": "listCertificates",
-                "summary": "List the user's certificates.",
-                "description": _MINE,
-                "parameters": [_USER],
-                "responses": _responses(
-                    200,
-                    RegisteredCertificates,
-                    "The certificates, revoked ones included.",
-                    {401: "CallerUnauthorized"},
-                ),
-            },
-        },
-        at.CERTIFICATE: {
-            "delete": {
-                "operationId": "revokeCertificate",
-                "summary": "Revoke a certificate for good.",
-                "description": _MINE,
-                "parameters": [_USER, _SHA256],
-                "responses": _responses(
-                    204, None, "It is revoked.", {401: "CallerUnauthorized", 404: "UnknownCertificate"}
-                ),
-            },
-        },
+        "operationId": "authenticateSoap",
+        "summary": "Who signed this SOAP message, and what exactly did they sign?",
+        "description": "Needs the grant `verify`.",
+        "parameters": [_REQUEST_ID, _CLIENT_IP],
+        "requestBody": _ENVELOPE,
+        "responses": _responses(200, SoapSigner, "Who signed.", {401: _NOT_WHO}, FaultRefusal),
+    }
+
+
+def _authenticate_query() -> dict[str, Any]:
+    return {
+        "operationId": "authenticateQuery",
+        "summary": "Who signed this EC2 Query request?",
+        "description": "Needs the grant `verify`. Signature Version 2 and 4.",
+        "parameters": [_REQUEST_ID],
+        "requestBody": {"required": True, "content": _content(QueryRequest)},
+        "responses": _responses(200, QuerySigner, "Who signed.", {401: _NOT_WHO}, FaultRefusal),
+    }
+
+
+def _register() -> dict[str, Any]:
+    refusals = {
+        401: "CallerUnauthorized",
+        403: "CallerForbidden, or the proof or the user's signature is not what it must be",
+        404: "UnknownUser",
+        409: "CertificateTaken: it is another user's, or was revoked",
+    }
+    return {
+        "operationId": "registerCertificate",
+        "summary": "Register the certificate whose key signed the envelope.",
+        "description": _MINE,
+        "parameters": [_USER],
+        "requestBody": _ENVELOPE,
+        "responses": _responses(201, RegisteredCertificate, "It is registered.", refusals),
+    }
+
+
+def _list() -> dict[str, Any]:
+    given = "The certificates, revoked ones included."
+    return {
+        "operationId": "listCertificates",
+        "summary": "List the user's certificates.",
+        "description": _MINE,
+        "parameters": [_USER],
+        "responses": _responses(200, RegisteredCertificates, given, {401: "CallerUnauthorized"}),
+    }
+
+
+def _revoke() -> dict[str, Any]:
+    refusals = {401: "CallerUnauthorized", 404: "UnknownCertificate"}
+    return {
+        "operationId": "revokeCertificate",
+        "summary": "Revoke a certificate for good.",
+        "description": _MINE,
+        "parameters": [_USER, _SHA256],
+        "responses": _responses(204, None, "It is revoked.", refusals),
     }
 
 
