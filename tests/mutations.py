@@ -360,20 +360,26 @@ def _authorization(read: _Reading) -> Iterator[Place]:
         "authorization: twice", False, lambda _: read.with_headers([*read.headers, ("AUTHORIZATION", value)])
     )
     if read.kind == "v4-header":
-        scope = re.search(r"/(\d{8})/([^/]+)/([^/]+)/(aws4_request)", value)
-        if scope:
-            for group, name in enumerate(("date", "region", "service", "terminator"), 1):
-                left, right = value[: scope.start(group)], value[scope.end(group) :]
-                yield to(
-                    f"scope: {name}",
-                    lambda r, left=left, right=right, part=scope[group]: left + changed(part, r) + right,
-                )
-        listed = re.search(r"SignedHeaders=([^,]+)", value)
-        if listed:
-            for name in listed[1].split(";"):
-                rest = ";".join(one for one in listed[1].split(";") if one != name)
-                yield to(f"SignedHeaders without {name}", value.replace(listed[1], rest))
+        yield from _scope(value, to)
+        yield from _signed_headers(value, to)
+
+
+def _scope(value: str, to: Callable[..., Place]) -> Iterator[Place]:
+    scope = re.search(r"/(\d{8})/([^/]+)/([^/]+)/(aws4_request)", value)
+    if scope:
+        for group, name in enumerate(("date", "region", "service", "terminator"), 1):
+            left, right = value[: scope.start(group)], value[scope.end(group) :]
             yield to(
-                "SignedHeaders backwards",
-                value.replace(listed[1], ";".join(listed[1].split(";")[::-1]) + ";"),
+                f"scope: {name}",
+                lambda r, left=left, right=right, part=scope[group]: left + changed(part, r) + right,
             )
+
+
+def _signed_headers(value: str, to: Callable[..., Place]) -> Iterator[Place]:
+    listed = re.search(r"SignedHeaders=([^,]+)", value)
+    if listed:
+        names = listed[1].split(";")
+        for name in names:
+            rest = ";".join(one for one in names if one != name)
+            yield to(f"SignedHeaders without {name}", value.replace(listed[1], rest))
+        yield to("SignedHeaders backwards", value.replace(listed[1], ";".join(names[::-1]) + ";"))
