@@ -20,7 +20,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -30,15 +29,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from authsvc.directory.cipher import SecretCipher
 from authsvc.model import Secret
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
+from tests.command import ROOT, command
 from tests.people import signed_s3
 from tests.processes import LEASH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from tests.servers import MariaDB, Redis
 
-ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 20.0
 DATABASE_KEY = "db secret & sym!"  # ASCII, as Jasypt wants it
 GRANTS = ("verify", "identify", "admin", "regions")
@@ -339,22 +339,6 @@ class Region:
             environment["AUTHSVC_REDIS_URL"] = self._redis.url()
             environment["AUTHSVC_CACHE_KEYS"] = base64.b64encode(secrets.token_bytes(32)).decode()
         return environment | self._settings
-
-
-def command(
-    *words: str, text: str = "", environment: Mapping[str, str] | None = None, cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
-    """Run `authsvc …` as a user does, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "authsvc", *words],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], **(environment or {})},
-    )
 
 
 @functools.cache

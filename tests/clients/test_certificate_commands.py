@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from authsvc.signing.certificate import certified
 from tests import soap
-from tests.region import command
+from tests.command import command
 
 ALICE, OLD = soap.signer("alice"), soap.signer("old", number=4, days=(-400, -35))
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 import tomllib
 
@@ -19,8 +22,9 @@ from authsvc.faces.keystone.passwords import PasswordHash
 from tests.clients.capture import Store
 from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
+from tests.command import command
 from tests.processes import free_port
-from tests.region import Authsvc, ask, await_that, command, signed
+from tests.region import Authsvc, ask, await_that, signed
 
 
 @contextlib.contextmanager
@@ -113,6 +117,24 @@ def test_a_command_whose_help_tells_of_no_settings_reads_none(name, tmp_path):
     ok(*words, environment={"AUTHSVC_PORT": "many"}, cwd=tmp_path)
     assert "Environment:" not in ok(*name.split(), "--help")
     assert "Environment:" in ok("check", "--help")
+
+
+@pytest.mark.parametrize("words", [("sevre",), ("migrate",), ("explain",)], ids=" ".join)
+def test_the_tests_own_way_to_run_a_command_tells_what_a_user_is_told(words, sqlite, tmp_path):
+    """By a process that has imported the libraries already: see `tests.command`."""
+    text = "GET /b/k HTTP/1.1\nHost: s3.example.com\n\n"
+    by_itself = subprocess.run(
+        [sys.executable, "-m", "authsvc", *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **sqlite},
+    )
+    done = command(*words, text=text, environment=sqlite, cwd=tmp_path)
+    said = (by_itself.returncode, by_itself.stdout, by_itself.stderr)
+    assert (done.returncode, done.stdout, done.stderr) == said
 
 
 def test_help_works():

@@ -12,7 +12,8 @@ import pytest
 from authsvc.faces.dialects import GATED, MINIO, SCALITY, VAULT
 from authsvc.faces.forward_auth.identity import HEADERS
 from authsvc.settings import FACES
-from tests.region import Authsvc, command, new_token
+from tests.command import command
+from tests.region import Authsvc, new_token
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "faces"

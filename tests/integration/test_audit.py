@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.region import Region, ask, await_that, command, shapes, signed
+from tests.command import command
+from tests.region import Region, ask, await_that, shapes, signed
 
 SEAL = secrets.token_bytes(32)
 

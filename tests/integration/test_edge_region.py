@@ -17,7 +17,8 @@ from botocore.credentials import Credentials
 from botocore.crt.auth import CrtS3SigV4AsymAuth, CrtS3SigV4AsymQueryAuth
 
 from authsvc.faces.callers import new_token, token_digest
-from tests.region import Authsvc, Region, ask, await_that, command
+from tests.command import command
+from tests.region import Authsvc, Region, ask, await_that
 
 HOST = "https://s3.edge.example.com"
 

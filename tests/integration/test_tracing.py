@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.command import command
 from tests.receiver import Receiver
-from tests.region import Region, ask, await_that, command, shapes, signed
+from tests.region import Region, ask, await_that, shapes, signed
 
 
 def spans(collector):

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.command import ROOT
 from tests.processes import HOST, LEASH
-from tests.region import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
