@@ -152,6 +152,7 @@ async def _look_up(request: SignedRequest, settings: Settings) -> Verifier | Non
     except AuthError:
         return None  # what is wrong with it is told in its place
     async with open_service(settings) as service:
+        await service.directory.ping()  # connects, for which there is more time than for an answer
         credential = await service.directory.find(AccessKey(claim.access_key))
     if credential is None:
         raise ValueError(f"no live user holds the access key {claim.access_key}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -23,6 +24,7 @@ from tests.clients.capture import Store
 from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
 from tests.command import command
+from tests.faultproxy import FaultProxy
 from tests.processes import free_port
 from tests.region import Authsvc, ask, await_that, signed
 
@@ -396,6 +398,20 @@ def test_explain_looks_the_secret_up(cloudstack, region, tmp_path):
     nobody = dataclasses.replace(region.people["alice"], access_key="NOBODY")
     text = json.dumps(signed(nobody))
     assert "no live user" in failed("explain", "--look-up", text=text, environment=cloudstack)
+
+
+async def test_explain_waits_for_a_database_longer_than_a_request_may(cloudstack, region, tmp_path):
+    question = tmp_path / "question.json"
+    question.write_text(json.dumps(signed(region.people["alice"])))
+    async with FaultProxy(port=region.mariadb.port) as proxy:
+        proxy.delay(15)  # in each direction; a connection and a look at the schema take a dozen of exchanges
+        url = region.mariadb.url(region.name, region.password, region.name, port=proxy.port)
+        alone = {
+            name: value for name, value in cloudstack.items() if "REDIS" not in name and "CACHE" not in name
+        }
+        words = ("explain", "--look-up", str(question))
+        shown = await asyncio.to_thread(ok, *words, environment=alone | {"AUTHSVC_DATABASE_URL": url})
+    assert "verdict: the signature matches" in shown
 
 
 def test_explain_without_a_secret_shows_the_steps(dump):
