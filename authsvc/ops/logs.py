@@ -10,7 +10,13 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import aiohttp
 import msgspec
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+BROKEN = (web.RequestPayloadError, HttpProcessingError, aiohttp.ClientError, ConnectionError)
+"""What a connection breaks with that ends early, or carries no HTTP."""
 
 CAPACITY = 10_000
 """Lines waiting at most; beyond it lines are dropped and counted."""
@@ -79,9 +85,9 @@ class LineLog:
 class LineHandler(logging.Handler):
     """Sends the standard library's records, ours and the libraries', down a ``LineLog``."""
 
-    def __init__(self, log: LineLog) -> None:
-        """Take the log to write to."""
-        super().__init__()
+    def __init__(self, log: LineLog, level: int | str = logging.NOTSET) -> None:
+        """Take the log to write to, and the least level that is written."""
+        super().__init__(level)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -99,7 +105,16 @@ class LineHandler(logging.Handler):
 
 def capture_standard_logging(log: LineLog, level: str) -> None:
     """Make ``logging`` write to the log at the level, and nowhere else."""
-    logging.basicConfig(level=level.upper(), handlers=[LineHandler(log)], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[LineHandler(log, level.upper())], force=True)
+    logging.getLogger("aiohttp.server").addFilter(_is_no_fault)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it lists its plugins, and each table it looks at
+
+
+def _is_no_fault(record: logging.LogRecord) -> bool:
+    """Make an error of the library's information where somebody sent no HTTP, or left: anybody can do that."""
+    if record.exc_info and isinstance(record.exc_info[1], BROKEN):
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    return True
 
 
 def _place(traceback: Any) -> list[str]:

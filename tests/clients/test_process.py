@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import secrets
-from urllib.parse import quote
+import socket
+from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.receiver import Receiver
 from tests.region import Authsvc, ask, signed
 
 CANARY = "s/cret+of a user~1"
@@ -25,6 +27,46 @@ def test_its_log_has_a_line_a_request_and_no_key_in_it(region):
     answer = region.verify(signed(person), token="nobody")
     assert answer.status == 401
     assert answer.json["error"]["code"] == "CallerUnauthorized"
+
+
+NO_HTTP = (
+    b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    b"GET /v1/verify HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST /v1/verify HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\nbroken off",
+)
+
+
+@pytest.mark.parametrize(("level", "written"), [("info", {"info"}), ("warning", set())])
+def test_what_anybody_can_send_is_no_fault_of_ours(tmp_path, level, written):
+    with Receiver() as sentry:
+        settings = {
+            "AUTHSVC_DATABASE_URL": f"sqlite:///{tmp_path}/authsvc.db",
+            "AUTHSVC_SENTRY_DSN": f"http://publickey@{sentry.place}/1",
+            "AUTHSVC_LOG_LEVEL": level,
+        }
+        service = Authsvc(tmp_path, settings).start()
+        try:
+            place = urlsplit(service.url)
+            for sent in NO_HTTP:
+                with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+                    connection.sendall(sent)
+                    assert connection.recv(65536).split(b" ", 2)[1] in (b"400", b"401")
+            assert service.stop() == 0
+        finally:
+            service.kill()
+        assert sentry.bodies == []
+    assert {line["level"] for line in service.lines() if "level" in line} == written
+
+
+def test_a_start_on_a_directory_of_its_own_is_one_line(tmp_path):
+    service = Authsvc(tmp_path, {"AUTHSVC_DATABASE_URL": f"sqlite:///{tmp_path}/authsvc.db"})
+    try:
+        assert [line["event"] for line in service.start().lines()] == ["started"]
+        assert service.stop() == 0
+    finally:
+        service.kill()
 
 
 def test_its_metrics_name_no_one(region):
