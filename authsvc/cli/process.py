@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import signal
-import ssl
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,11 +18,10 @@ from authsvc.app import make_app
 from authsvc.cli.ext_authz import answered
 from authsvc.cli.extras import open_tracing, tell_of_faults
 from authsvc.cli.faces import chosen_faces
+from authsvc.cli.files import Files
 from authsvc.cli.listener import AT_ONCE, BACKLOG, url
 from authsvc.events.metrics import MetricsEvents
-from authsvc.faces.callers import Callers
 from authsvc.faces.face import SERVICE
-from authsvc.faces.registry import OPTIONS
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.loop import watch_loop
@@ -32,11 +30,13 @@ from authsvc.ops.site import make_ops_app
 from authsvc.ops.traffic import Traffic
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from authsvc.app import Tell
     from authsvc.cli.listener import Inherited, Listener
+    from authsvc.faces.callers import Callers
     from authsvc.ops.tracing import Tracing
     from authsvc.service.service import Service
     from authsvc.settings import Settings
@@ -48,31 +48,6 @@ KEEPALIVE = 75.0
 
 FINISH = 10.0
 """Seconds requests in flight get to finish once the sockets are closed."""
-
-
-def read_callers(settings: Settings) -> Callers:
-    """Read the callers file; without one nobody may ask.
-
-    Raises:
-        ValueError: One line for every problem in it.
-        OSError: It cannot be read.
-    """
-    if settings.callers is None:
-        return Callers()
-    return Callers.parse(settings.callers.read_text(encoding="utf-8"), OPTIONS)
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """Make the server's TLS context; client certificates are asked for, and may be missing, where a CA is given."""
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.load_verify_locations(settings.tls_client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +66,7 @@ async def started(
     *,
     health: Health,
     log: LineLog,
+    tls: ssl.SSLContext | None = None,
     traffic: Traffic | None = None,
     inherited: Inherited | None = None,
 ) -> AsyncIterator[Sockets]:
@@ -118,7 +94,7 @@ async def started(
         faces_at, ops_at = _addresses(settings, inherited)
         ops = await _listen(stack, make_ops_app(health, metrics.registry), ops_at)
         ready = None if inherited is None else partial(_ready, health, inherited)
-        faces = await _listen(stack, app, faces_at, tls=tls_context(settings), traffic=traffic, ready=ready)
+        faces = await _listen(stack, app, faces_at, tls=tls, traffic=traffic, ready=ready)
         ext_authz = None
         if settings.ext_authz_port is not None:
             answers = answered(settings, callers, app[SERVICE], tell, shared=inherited is not None)
@@ -128,14 +104,23 @@ async def started(
 
 async def run(settings: Settings, inherited: Inherited | None = None) -> None:
     """Serve until a signal, then drain; as a worker, until the supervisor says so or is gone."""
-    callers = read_callers(settings)
+    files = Files(settings)
     health, traffic = Health(), Traffic()
     with LineLog() as log, ExitStack() as stack:
         capture_standard_logging(log, settings.log_level)
         tell_of_faults(stack, settings)
-        async with started(
-            settings, callers, health=health, log=log, traffic=traffic, inherited=inherited
-        ) as sockets:
+        async with (
+            started(
+                settings,
+                files.callers,
+                health=health,
+                log=log,
+                tls=files.tls,
+                traffic=traffic,
+                inherited=inherited,
+            ) as sockets,
+            files.watched(health, log.emit),
+        ):
             # What is there by now stays: to look through it for garbage would hold every answer up for 70 ms.
             gc.collect()
             gc.freeze()

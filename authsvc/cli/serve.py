@@ -23,7 +23,7 @@ def serve(workers: int | None, inherited: tuple[int, int, int, int] | None) -> N
     """Run the service from AUTHSVC_* until SIGTERM, which drains it.
 
     Not ready first, so that balancers stop sending; then requests in flight finish; then it closes. A second
-    signal ends it at once.
+    signal ends it at once. The callers file and the TLS certificate are read again when they change.
 
     With --workers, a process that ends by itself is replaced; SIGHUP replaces all of them one after the other, by
     processes that have read callers, keys and certificates anew, without losing a request. Each remembers for

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from authsvc.cli.ext_authz import check_port
+from authsvc.cli.files import read_callers, tls_context
 from authsvc.cli.listener import AT_ONCE, Listener, address_of, listen_on, pipe
-from authsvc.cli.process import FINISH, read_callers, signalled, tls_context
+from authsvc.cli.process import FINISH, signalled
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.workers import make_workers_app, watched_workers
 

@@ -86,8 +86,15 @@ class Callers:
 
     def __init__(self, callers: Iterable[Caller] = ()) -> None:
         """Index the callers; ``parse`` is what checks that no two share a token, a name or a certificate."""
-        self.all = tuple(callers)
         self.rejects: Counter[str] = Counter(dict.fromkeys(REJECTS, 0))
+        self._index(tuple(callers))
+
+    def adopt(self, others: Self) -> None:
+        """Know the others in place of those known; whoever holds this object asks for them from now on."""
+        self._index(others.all)
+
+    def _index(self, callers: tuple[Caller, ...]) -> None:
+        self.all = callers
         self._by_digest = {digest: caller for caller in self.all for digest in caller.token_sha256}
         self._by_tls_name = {name: caller for caller in self.all for name in caller.tls_names}
         self._by_name = {caller.name: caller for caller in self.all}

@@ -92,10 +92,10 @@ class Health:
         return _again_and_again(lambda: self.look(directory, warm_up), EVERY)
 
     def watch_beside(
-        self, name: str, ask: Callable[[], Awaitable[object]]
+        self, name: str, ask: Callable[[], Awaitable[object]], *, every: float = BESIDE_EVERY
     ) -> AbstractAsyncContextManager[None]:
         """Keep looking at that, too."""
-        return _again_and_again(lambda: self.look_beside(name, ask), BESIDE_EVERY)
+        return _again_and_again(lambda: self.look_beside(name, ask), every)
 
 
 @asynccontextmanager

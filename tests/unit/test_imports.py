@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 SERVING = """
 import asyncio, sys
 import authsvc.cli.serve
-from authsvc.cli.process import read_callers, started
+from authsvc.cli.files import read_callers
+from authsvc.cli.process import started
 from authsvc.model import Secret
 from authsvc.ops.health import Health
 from authsvc.ops.logs import LineLog

@@ -66,17 +66,8 @@ class ServiceUsers:
         Raises:
             ValueError: One line for every problem in their sub-tables.
         """
-        problems: list[str] = []
-        self.all = tuple(_users(callers, problems))
-        places = [(user.name, user.domain) for user in self.all]
-        problems += (
-            f"two callers are {name!r} in {domain!r}"
-            for name, domain in places
-            if places.count((name, domain)) > 1
-        )
-        if problems:
-            raise ValueError("\n".join(problems))
-        self._by_caller = {user.caller.name: user for user in self.all}
+        self._callers = callers
+        self._read(callers.all)
         self._key = secrets.token_bytes(32)
         self._known: dict[str, tuple[bytes, PasswordHash]] = {}
         self._decoy = PasswordHash.of_nobody()
@@ -84,8 +75,15 @@ class ServiceUsers:
         self._waiting = 0
         self._left, self._counted_at = float(ATTEMPTS), 0.0
 
+    @property
+    def all(self) -> tuple[ServiceUser, ...]:
+        """Return the users that the callers of this moment are."""
+        self._keep_up()
+        return self._all
+
     def of(self, caller: str) -> ServiceUser | None:
         """Return the user that the caller of this name is, None if it is none."""
+        self._keep_up()
         return self._by_caller.get(caller)
 
     async def log_in(
@@ -101,7 +99,7 @@ class ServiceUsers:
         digest = hmac.digest(self._key, given, "sha256")
         if user is not None:
             known = self._known.get(user.id)
-            if known is not None and hmac.compare_digest(known[0], digest):
+            if known is not None and known[1] in user.passwords and hmac.compare_digest(known[0], digest):
                 return user, known[1]
         for candidate in (self._decoy,) if user is None else user.passwords:
             self._spend(clock)
@@ -109,6 +107,25 @@ class ServiceUsers:
                 self._known[user.id] = (digest, candidate)
                 return user, candidate
         raise CallerUnauthorized("the user name, domain or password is wrong")
+
+    def _keep_up(self) -> None:
+        """Read the callers again if others have taken their places; those are known to be described well."""
+        if self._callers.all is not self._read_of:
+            self._read(self._callers.all)
+
+    def _read(self, callers: tuple[Caller, ...]) -> None:
+        problems: list[str] = []
+        users = tuple(_users(callers, problems))
+        places = [(user.name, user.domain) for user in users]
+        problems += (
+            f"two callers are {name!r} in {domain!r}"
+            for name, domain in places
+            if places.count((name, domain)) > 1
+        )
+        if problems:
+            raise ValueError("\n".join(problems))
+        self._read_of, self._all = callers, users
+        self._by_caller = {user.caller.name: user for user in users}
 
     async def _matches(self, candidate: PasswordHash, given: bytes) -> bool:
         if self._waiting >= MOST_WAITING:
@@ -130,8 +147,8 @@ class ServiceUsers:
         self._left -= 1
 
 
-def _users(callers: Callers, problems: list[str]) -> Iterator[ServiceUser]:
-    for caller in callers.all:
+def _users(callers: tuple[Caller, ...], problems: list[str]) -> Iterator[ServiceUser]:
+    for caller in callers:
         options = caller.options.get(OPTION)
         if options is None:
             continue
