@@ -22,6 +22,7 @@ from tests.soap import DS, EC2, EXC, SOAP11, WSSE, WSU, Signer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+UNCANONICAL = '<evil xmlns:r="relative" r:a="1"/>'
 EVIL = f'<TerminateInstances xmlns="{EC2}"><instanceId>i-1</instanceId></TerminateInstances>'
 
 
@@ -53,9 +54,37 @@ def attack(name: str):
     return keep
 
 
+def changed(name: str):
+    """Keep what changes the caught message where it stands."""
+
+    def keep(change):
+        def make(caught: Caught) -> bytes:
+            tree = caught.tree
+            change(tree)
+            return etree.tostring(tree)
+
+        ATTACKS[name] = make
+        return change
+
+    return keep
+
+
 def find(tree, path):
     (found,) = tree.xpath(path, namespaces=soap.NAMES)
     return found
+
+
+def order(tree, operation: str) -> etree._Element:
+    """Put the operation into the Body, in place of what was signed, and return the Body."""
+    body = find(tree, "//s:Body")
+    body.replace(body[0], etree.fromstring(operation))
+    return body
+
+
+def sign_anew(tree, sign: Callable[[bytes], bytes]) -> None:
+    """Sign SignedInfo as it stands."""
+    value = sign(soap.canonical(find(tree, "//ds:SignedInfo")))
+    find(tree, "//ds:SignatureValue").text = base64.b64encode(value).decode()
 
 
 def evil_body(identifier: str | None = None) -> etree._Element:
@@ -63,15 +92,14 @@ def evil_body(identifier: str | None = None) -> etree._Element:
     return etree.fromstring(f'<s:Body xmlns:s="{SOAP11}" {mark}>{EVIL}</s:Body>')
 
 
-def wrapped(into: str):
+def wrapped(into: str, wrapper: str = "{urn:x}Wrapper"):
     """Move the signed Body into a wrapper at the place, and put another where it was."""
 
     def make(caught: Caught) -> bytes:
         tree = caught.tree
         body = find(tree, "//s:Body")
         tree.replace(body, evil_body("id-9"))
-        wrapper = etree.SubElement(find(tree, into), "{urn:x}Wrapper")
-        wrapper.append(body)
+        etree.SubElement(find(tree, into), wrapper).append(body)
         return etree.tostring(tree)
 
     return make
@@ -80,44 +108,28 @@ def wrapped(into: str):
 ATTACKS["X1 signed Body in a header block"] = wrapped("//s:Header")
 ATTACKS["X2 signed Body in Security"] = wrapped("//wsse:Security")
 ATTACKS["X5 signed Body in the evil one"] = wrapped("/s:Envelope/s:Body")
+ATTACKS["X6 signed Body in ds:Object"] = wrapped("//ds:Signature", f"{{{DS}}}Object")
 ATTACKS["X6b signed Body in KeyInfo"] = wrapped("//ds:KeyInfo")
 
 
-@attack("X3 evil Body first")
-def _(caught):
-    tree = caught.tree
+@changed("X3 evil Body first")
+def _(tree):
     find(tree, "//s:Body").addprevious(evil_body())
-    return etree.tostring(tree)
 
 
-@attack("X4 evil Body last")
-def _(caught):
-    tree = caught.tree
+@changed("X4 evil Body last")
+def _(tree):
     find(tree, "//s:Body").addnext(evil_body())
-    return etree.tostring(tree)
 
 
-@attack("X6 signed Body in ds:Object")
-def _(caught):
-    tree = caught.tree
-    body = find(tree, "//s:Body")
-    tree.replace(body, evil_body("id-9"))
-    etree.SubElement(find(tree, "//ds:Signature"), f"{{{DS}}}Object").append(body)
-    return etree.tostring(tree)
-
-
-@attack("X7 the signed id on a header block too")
-def _(caught):
-    tree = caught.tree
+@changed("X7 the signed id on a header block too")
+def _(tree):
     etree.SubElement(find(tree, "//s:Header"), "{urn:x}Block").set(f"{{{WSU}}}Id", "id-1")
-    return etree.tostring(tree)
 
 
-@attack("X8 two Bodies of one id, the evil one first")
-def _(caught):
-    tree = caught.tree
+@changed("X8 two Bodies of one id, the evil one first")
+def _(tree):
     find(tree, "//s:Body").addprevious(evil_body("id-1"))
-    return etree.tostring(tree)
 
 
 @attack("X9 signed message inside a header of another")
@@ -135,11 +147,10 @@ def decoy(attribute: str):
 
     def make(caught: Caught) -> bytes:
         tree = caught.tree
-        body = find(tree, "//s:Body")
         block = etree.SubElement(find(tree, "//s:Header"), "{urn:x}Block")
         block.set(attribute, "id-1")
-        block.append(copy.deepcopy(body[0]))
-        body.replace(body[0], etree.fromstring(EVIL))
+        block.append(copy.deepcopy(find(tree, "//s:Body")[0]))
+        order(tree, EVIL)
         return etree.tostring(tree)
 
     return make
@@ -151,27 +162,21 @@ ATTACKS["X12 plain id decoy"] = decoy("id")
 ATTACKS["X12b plain ID decoy"] = decoy("ID")
 
 
-@attack("X13 two Security headers")
-def _(caught):
-    tree = caught.tree
+@changed("X13 two Security headers")
+def _(tree):
     security = find(tree, "//wsse:Security")
     security.addprevious(etree.fromstring(f'<wsse:Security xmlns:wsse="{WSSE}"/>'))
-    return etree.tostring(tree)
 
 
-@attack("X14 Security inside another header block")
-def _(caught):
-    tree = caught.tree
+@changed("X14 Security inside another header block")
+def _(tree):
     security = find(tree, "//wsse:Security")
     etree.SubElement(find(tree, "//s:Header"), "{urn:x}Block").append(security)
-    return etree.tostring(tree)
 
 
-@attack("X15 Body of the other SOAP version")
-def _(caught):
-    tree = caught.tree
+@changed("X15 Body of the other SOAP version")
+def _(tree):
     tree.append(etree.fromstring(f'<b:Body xmlns:b="{soap.SOAP12}">{EVIL}</b:Body>'))
-    return etree.tostring(tree)
 
 
 @attack("X16 two operations in one Body")
@@ -179,11 +184,9 @@ def _(caught):
     return caught.message(body=soap.DESCRIBE_REGIONS + EVIL)
 
 
-@attack("X17 the header behind the Body")
-def _(caught):
-    tree = caught.tree
+@changed("X17 the header behind the Body")
+def _(tree):
     tree.append(find(tree, "//s:Header"))
-    return etree.tostring(tree)
 
 
 @attack("T1 signed Timestamp parked, a fresh one shown")
@@ -205,8 +208,7 @@ def _(caught):
 @attack("T3 the Timestamp alone is signed")
 def _(caught):
     tree = etree.fromstring(caught.message(parts=("id-2",)))
-    body = find(tree, "//s:Body")
-    body.replace(body[0], etree.fromstring(EVIL))
+    order(tree, EVIL)
     return etree.tostring(tree)
 
 
@@ -249,21 +251,17 @@ def _(caught):
     )
 
 
-@attack("S1 no Signature")
-def _(caught):
-    tree = caught.tree
+@changed("S1 no Signature")
+def _(tree):
     signature = find(tree, "//ds:Signature")
     signature.getparent().remove(signature)
-    return etree.tostring(tree)
 
 
-@attack("S2 the token alone")
-def _(caught):
-    tree = caught.tree
+@changed("S2 the token alone")
+def _(tree):
     security = find(tree, "//wsse:Security")
     for child in list(security)[1:]:
         security.remove(child)
-    return etree.tostring(tree)
 
 
 @attack("S3 no References")
@@ -271,19 +269,15 @@ def _(caught):
     return caught.message(parts=())
 
 
-@attack("S4 no Security")
-def _(caught):
-    tree = caught.tree
+@changed("S4 no Security")
+def _(tree):
     header = find(tree, "//s:Header")
     header.remove(header[0])
-    return etree.tostring(tree)
 
 
-@attack("S5 an empty SignatureValue")
-def _(caught):
-    tree = caught.tree
+@changed("S5 an empty SignatureValue")
+def _(tree):
     find(tree, "//ds:SignatureValue").text = ""
-    return etree.tostring(tree)
 
 
 @attack("F1 forged certificate of the same issuer and serial number")
@@ -319,27 +313,21 @@ def _(caught):
     return etree.tostring(tree)
 
 
-@attack("F6 KeyInfo points elsewhere")
-def _(caught):
-    tree = caught.tree
+@changed("F6 KeyInfo points elsewhere")
+def _(tree):
     find(tree, "//wsse:Reference").set("URI", "http://mallory.example/certificate")
-    return etree.tostring(tree)
 
 
-@attack("F7 key named by issuer and serial number")
-def _(caught):
-    tree = caught.tree
+@changed("F7 key named by issuer and serial number")
+def _(tree):
     reference = find(tree, "//wsse:SecurityTokenReference")
     reference.remove(reference[0])
     etree.SubElement(reference, f"{{{DS}}}X509Data")
-    return etree.tostring(tree)
 
 
-@attack("F8 a token of another type")
-def _(caught):
-    tree = caught.tree
+@changed("F8 a token of another type")
+def _(tree):
     find(tree, "//wsse:BinarySecurityToken").set("ValueType", soap.X509V3.replace("X509v3", "X509PKIPathv1"))
-    return etree.tostring(tree)
 
 
 @attack("H1 an HMAC with the public key")
@@ -347,8 +335,7 @@ def _(caught):
     tree = etree.fromstring(caught.message(body=EVIL))
     find(tree, "//ds:SignatureMethod").set("Algorithm", f"{DS}hmac-sha1")
     public = caught.user.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    value = hmac.digest(public, soap.canonical(find(tree, "//ds:SignedInfo")), hashlib.sha1)
-    find(tree, "//ds:SignatureValue").text = base64.b64encode(value).decode()
+    sign_anew(tree, lambda signed: hmac.digest(public, signed, hashlib.sha1))
     return etree.tostring(tree)
 
 
@@ -362,19 +349,14 @@ def _(caught):
     return caught.message(digest="sha1")
 
 
-@attack("H4 another algorithm is named than was used")
-def _(caught):
-    tree = caught.tree
+@changed("H4 another algorithm is named than was used")
+def _(tree):
     find(tree, "//ds:SignatureMethod").set("Algorithm", soap.SIGNATURES["rsa-sha512"][0])
-    return etree.tostring(tree)
 
 
-@attack("M1 another operation")
-def _(caught):
-    tree = caught.tree
-    body = find(tree, "//s:Body")
-    body.replace(body[0], etree.fromstring(EVIL))
-    return etree.tostring(tree)
+@changed("M1 another operation")
+def _(tree):
+    order(tree, EVIL)
 
 
 @attack("M2 one letter")
@@ -408,14 +390,10 @@ def _(caught):
     return caught.raw.replace(b"</s:Header>", b"</s:Header>x")
 
 
-@attack("M9 the digest is corrected, the signature is not")
-def _(caught):
-    tree = caught.tree
-    body = find(tree, "//s:Body")
-    body.replace(body[0], etree.fromstring(EVIL))
-    digest = hashlib.sha256(soap.canonical(body)).digest()
+@changed("M9 the digest is corrected, the signature is not")
+def _(tree):
+    digest = hashlib.sha256(soap.canonical(order(tree, EVIL))).digest()
     find(tree, "//ds:Reference[@URI='#id-1']/ds:DigestValue").text = base64.b64encode(digest).decode()
-    return etree.tostring(tree)
 
 
 def transformed(transform: str):
@@ -426,8 +404,7 @@ def transformed(transform: str):
         etree.fromstring(soap.sign(tree, caught.user))
         reference = find(tree, "//ds:Reference[@URI='#id-1']/ds:Transforms")
         reference.append(etree.fromstring(transform))
-        value = caught.user.sign(soap.canonical(find(tree, "//ds:SignedInfo")))
-        find(tree, "//ds:SignatureValue").text = base64.b64encode(value).decode()
+        sign_anew(tree, caught.user.sign)
         return etree.tostring(tree)
 
     return make
@@ -449,20 +426,16 @@ ATTACKS["R2c exclusive canonicalisation twice"] = transformed(
 )
 
 
-@attack("R2d canonicalisation with comments")
-def _(caught):
-    tree = caught.tree
+@changed("R2d canonicalisation with comments")
+def _(tree):
     for transform in tree.iter(f"{{{DS}}}Transform"):
         transform.set("Algorithm", f"{EXC}WithComments")
-    return etree.tostring(tree)
 
 
-@attack("R2e inclusive canonicalisation of SignedInfo")
-def _(caught):
-    tree = caught.tree
+@changed("R2e inclusive canonicalisation of SignedInfo")
+def _(tree):
     method = find(tree, "//ds:CanonicalizationMethod")
     method.set("Algorithm", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315")
-    return etree.tostring(tree)
 
 
 def pointing(uri: str):
@@ -574,31 +547,24 @@ def _(caught):
     return caught.message(prefixes=" ".join(f"p{number}" for number in range(5000)))
 
 
-@attack("D8 a relative namespace: no canonical form")
-def _(caught):
-    tree = caught.tree
-    body = find(tree, "//s:Body")
-    body.replace(body[0], etree.fromstring('<evil xmlns:r="relative" r:a="1"/>'))
-    return etree.tostring(tree)
+@changed("D8 a relative namespace: no canonical form")
+def _(tree):
+    order(tree, UNCANONICAL)
 
 
 @attack("D8b no canonical form, and the digest of nothing")
 def _(caught):
     tree = caught.tree
-    body = find(tree, "//s:Body")
-    body.replace(body[0], etree.fromstring('<evil xmlns:r="relative" r:a="1"/>'))
+    order(tree, UNCANONICAL)
     nothing = base64.b64encode(hashlib.sha256(b"").digest()).decode()
     find(tree, "//ds:Reference[@URI='#id-1']/ds:DigestValue").text = nothing
-    value = caught.mallory.sign(soap.canonical(find(tree, "//ds:SignedInfo")))
-    find(tree, "//ds:SignatureValue").text = base64.b64encode(value).decode()
+    sign_anew(tree, caught.mallory.sign)
     return etree.tostring(tree)
 
 
-@attack("E1 Security for another actor")
-def _(caught):
-    tree = caught.tree
+@changed("E1 Security for another actor")
+def _(tree):
     find(tree, "//wsse:Security").set(f"{{{SOAP11}}}actor", "http://elsewhere.example")
-    return etree.tostring(tree)
 
 
 @attack("E1b Security for another role")
