@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LONGEST = 8192
 """Bytes read of a record at most: somebody else's hundred megabytes under our name are cut, and then no record."""
 
+LAST_CALLS = 1.0
+"""Seconds that calls under way get to end by themselves when the cache is closed."""
+
 PAGE = 250
 """Records read at a time where many are: some five milliseconds."""
 
@@ -60,11 +63,11 @@ class RedisSharedCache:
         return kept
 
     async def close(self) -> None:
-        """Close the connections, within a second."""
+        """Close the connections, within two seconds; calls under way get the first of them to end by themselves."""
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=LAST_CALLS)
         try:
             async with asyncio.timeout(1.0):
-                if self._calls:
-                    await asyncio.wait(self._calls)
                 await close_redis(self._client)
         except Exception:  # noqa: BLE001, S110 - it is going away either way
             pass

@@ -145,6 +145,22 @@ async def test_a_server_that_hangs_is_unavailable_soon(redis_server):
     await hasty.close()
 
 
+async def test_who_closes_while_a_call_hangs_leaves_no_connection_behind(redis_server):
+    client = open_redis(Secret(f"{redis_server.url()}?client_name=leaving"), deadline=30.0)
+    cache = RedisSharedCache(client, SystemClock(), deadline=PATIENCE)
+    await cache.put("a", b"one", ttl=60)
+    redis_server.pause()
+    call = asyncio.ensure_future(cache.get("a"))
+    await asyncio.sleep(0)
+    await cache.close()
+    redis_server.resume()
+    with pytest.raises(SharedCacheUnavailable):
+        await call
+    async with asyncio.timeout(PATIENCE):
+        while b"name=leaving" in redis_server.execute("CLIENT", "LIST", "TYPE", "normal"):
+            await asyncio.sleep(0.05)
+
+
 async def test_a_full_server_still_gives_what_it_has(redis, redis_server):
     await redis.put("a", b"one", ttl=60)
     redis_server.execute("CONFIG", "SET", "maxmemory", "1")
