@@ -203,10 +203,18 @@ def sql_world(request):
 TWINS = {"memory": MemoryWorld, "cached": CachedWorld}
 
 
-@pytest.fixture(params=[*((twin, None) for twin in TWINS), *SQL], ids=named)
+@pytest.fixture
+def edge_world(tmp_path):
+    return EdgeWorld(tmp_path / "edge.keys")
+
+
+@pytest.fixture(params=[*((twin, None) for twin in TWINS), ("edge", None), *SQL], ids=named)
 def world(request):
     kind, version = request.param
-    return TWINS[kind]() if kind in TWINS else request.getfixturevalue(f"{kind}_world")(version)
+    if kind in TWINS:
+        return TWINS[kind]()
+    made = request.getfixturevalue(f"{kind}_world")
+    return made if version is None else made(version)
 
 
 def over(*versions):
