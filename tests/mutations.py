@@ -23,9 +23,6 @@ SUB_RESOURCES = frozenset({"acl", "uploadId", "partNumber", "uploads", "versionI
 """Those of Signature V2's list that occur here."""
 
 V2_OWN = frozenset({"AWSAccessKeyId", "Expires", "Signature"})
-V4_OWN = frozenset(
-    f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
-)
 OTHER_KEY = "AKIAI44QH8DHBEXAMPLE"
 """Somebody else's access key, who has to be in the directory."""
 

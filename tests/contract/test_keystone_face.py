@@ -198,9 +198,6 @@ async def test_a_body_too_long_is_refused_in_the_same_form(client):
     assert (await response.json())["error"]["code"] == 413
 
 
-V4_TEXT = "AWS4-HMAC-SHA256\n{0}\n{1}/r/s3/aws4_request\n" + "0" * 64
-
-
 def forged(text):
     return question("ALICEKEY", base64.b64encode(text.encode()).decode(), "s")
 

@@ -17,13 +17,11 @@ class Looked:
 
     def __init__(self):
         self.trouble = None
-        self.pings = 0
 
     async def find(self, access_key, *, max_age=None):
         raise NotImplementedError
 
     async def ping(self):
-        self.pings += 1
         if self.trouble is not None:
             raise self.trouble
 

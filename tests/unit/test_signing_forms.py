@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,7 @@ from authsvc.errors import (
 from authsvc.model import Secret
 from authsvc.signing import SignedRequest
 from authsvc.signing.postpolicy import read_policy
+from tests import claims
 from tests.signers import (
     ACCESS_KEY,
     SECRET_KEY,
@@ -40,6 +42,7 @@ from tests.standins import SCHEMES
 
 SECRET = Secret(SECRET_KEY)
 EITHER = pytest.mark.parametrize("form", [v4_form, v2_form])
+refused = partial(claims.refused, SCHEMES)
 
 
 def proven(request):
@@ -52,13 +55,6 @@ def agreed(request):
     claim = proven(request)
     assert claim.objection is None
     return claim
-
-
-def refused(request, kind):
-    with pytest.raises(kind) as caught:
-        signing.read(SCHEMES, request)
-    assert type(caught.value) is kind
-    return caught.value
 
 
 def objected(request, kind=PolicyUnmet):

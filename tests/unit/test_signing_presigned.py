@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,7 @@ from authsvc.errors import (
 from authsvc.model import Secret
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv4 import SigV4
+from tests import claims
 from tests.signers import ACCESS_KEY, EMPTY, HOST, SECRET_KEY, STAMP, v4_presigned
 
 SECRET = Secret(SECRET_KEY)
@@ -25,19 +27,13 @@ SCHEME = SigV4()
 SCHEMES = (SCHEME, S3V2())
 PINNED = hashlib.sha256(b"pinned").hexdigest()
 STS = "20130524/us-east-1/sts/aws4_request"
+refused = partial(claims.refused, SCHEMES)
 
 
 def proven(request):
     claim = signing.read(SCHEMES, request)
     signing.prove(SCHEMES, claim, SECRET)
     return claim
-
-
-def refused(request, kind):
-    with pytest.raises(kind) as caught:
-        signing.read(SCHEMES, request)
-    assert type(caught.value) is kind
-    return caught.value
 
 
 def retargeted(request, old, new):

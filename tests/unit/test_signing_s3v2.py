@@ -1,6 +1,7 @@
 """S3's Signature V2: what is read, what is refused, and what it leaves unsigned."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 
@@ -20,6 +21,7 @@ from authsvc.model import Secret
 from authsvc.signing import SignedRequest
 from authsvc.signing.s3v2 import S3V2, SUB_RESOURCES, signature
 from authsvc.signing.sigv4 import SigV4
+from tests import claims
 from tests.signers import ACCESS_KEY, SECRET_KEY, v2_header, v2_presigned, v2_signature
 
 SECRET = Secret(SECRET_KEY)
@@ -28,19 +30,13 @@ SCHEMES = (SigV4(), SCHEME)
 DATE = "Tue, 27 Mar 2007 19:36:42 +0000"
 DATED = (("Date", DATE),)
 EXPIRES = "1175139620"
+refused = partial(claims.refused, SCHEMES)
 
 
 def proven(request, scheme=SCHEME):
     claim = signing.read((SigV4(), scheme), request)
     scheme.prove(claim, SECRET)
     return claim
-
-
-def refused(request, kind):
-    with pytest.raises(kind) as caught:
-        signing.read(SCHEMES, request)
-    assert type(caught.value) is kind
-    return caught.value
 
 
 def get(target, resource, *, headers=DATED, **rest):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,7 @@ from authsvc.signing import Scope, SignedRequest
 from authsvc.signing.canonical import canonical_headers, canonical_query, normalised_path
 from authsvc.signing.s3v2 import S3V2
 from authsvc.signing.sigv4 import SigV4, signature, signing_key
+from tests import claims
 from tests.signers import ACCESS_KEY, EMPTY, HOST, SECRET_KEY, STAMP, v4_header, v4_signature
 
 SECRET = Secret(SECRET_KEY)
@@ -31,6 +33,7 @@ SCOPE = "20130524/us-east-1/s3/aws4_request"
 BARE = (HOST, ("X-Amz-Date", STAMP), ("X-Amz-Content-Sha256", EMPTY))
 SIGNED = "host;x-amz-content-sha256;x-amz-date"
 EC2 = "20130524/us-east-1/ec2/aws4_request"
+refused = partial(claims.refused, SCHEMES)
 
 
 def proven(request):
@@ -50,13 +53,6 @@ def test_an_empty_secret_proves_nothing():
 def with_authorization(value, *more):
     headers = (*BARE, ("Authorization", value), *more)
     return SignedRequest(method="GET", target="/", headers=headers)
-
-
-def refused(request, kind):
-    with pytest.raises(kind) as caught:
-        signing.read(SCHEMES, request)
-    assert type(caught.value) is kind
-    return caught.value
 
 
 def test_what_a_claim_says():

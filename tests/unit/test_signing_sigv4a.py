@@ -1,6 +1,7 @@
 """Signature V4A: keys, region sets, and what an ECDSA signature has to look like."""
 
 import dataclasses
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +23,7 @@ from authsvc.model import AccessKey, PublicKey, Secret
 from authsvc.signing.scope import holds_region
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import ORDER, SigV4A, private_key, public_key, read_point, require_signed_by
+from tests import claims
 from tests.signers import (
     ACCESS_KEY,
     SECRET_KEY,
@@ -42,6 +44,7 @@ BASE_POINT = (
     "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
 )
+refused = partial(claims.refused, SCHEMES)
 
 
 def proven(request):
@@ -51,13 +54,6 @@ def proven(request):
     signing.prove(SCHEMES, claim, SECRET)
     signing.prove(SCHEMES, claim, KEY)
     return claim
-
-
-def refused(request, kind):
-    with pytest.raises(kind) as caught:
-        signing.read(SCHEMES, request)
-    assert type(caught.value) is kind
-    return caught.value
 
 
 def unproven(claim):
