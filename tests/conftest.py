@@ -71,6 +71,15 @@ def _mended(shared_servers):
         server.mend()
 
 
+@pytest.fixture
+def no_config_of_ours(monkeypatch):
+    """Keep clients of S3 from reading what the machine's user has set up for them."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 def _get(make, *arguments, **options):
     try:
         return make(*arguments, **options)

@@ -66,6 +66,15 @@ def free_port() -> int:
             return port
 
 
+def listening(port: int) -> bool:
+    """Say whether somebody takes connections at the loopback port."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def unprivileged() -> pwd.struct_passwd | None:
     """Return the user a server runs as when we are root; None when we are not."""
     if os.geteuid() != 0:

@@ -11,6 +11,7 @@ import pytest
 from tests.clients.senders import REGION, SCHEMES, SENDERS, boto, boto_sends, code_of, curl, minio_sends
 from tests.region import ask
 
+pytestmark = pytest.mark.usefixtures("no_config_of_ours")
 everybody = pytest.mark.parametrize("client", SENDERS)
 KEYS = [
     "plain",
@@ -25,15 +26,6 @@ KEYS = [
     "\t\x7f",
     "é" * 500,
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_config_of_ours(monkeypatch):
-    """Keep clients from reading what the machine's user has set up for them."""
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/dev/null")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @everybody

@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 from tests.gateways.programs import environment, program
-from tests.processes import HOST, Process
+from tests.processes import HOST, Process, listening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,8 +74,4 @@ class HAProxy:
         return ["-db", "-f", self._file]
 
     def _answers(self) -> bool:
-        try:
-            socket.create_connection((HOST, self.process.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return listening(self.process.port)

@@ -7,11 +7,10 @@ services that start by themselves), or else PATH.
 from __future__ import annotations
 
 import re
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.processes import HOST, Process, find_program, give, server_environment
+from tests.processes import HOST, Process, find_program, give, listening, server_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,11 +109,7 @@ class Gateway:
         raise NotImplementedError
 
     def _answers(self) -> bool:
-        try:
-            socket.create_connection((HOST, self.process.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return listening(self.process.port)
 
 
 class Nginx(Gateway):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.command import ROOT
-from tests.processes import HOST, LEASH
+from tests.processes import LEASH, listening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +78,7 @@ class Server:
     def await_listening(self) -> Self:
         deadline = time.monotonic() + PATIENCE
         while True:
-            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
+            if listening(self.port):
                 return self
             told = self.log.read_text(errors="replace")[-3000:]
             assert self._process.poll() is None, f"{self.name} ended at once:\n{told}"
