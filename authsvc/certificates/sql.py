@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Column, DateTime, MetaData, String, Table, Text, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from authsvc.errors import AuthError, CertificatesUnavailable, CertificateTaken
+from authsvc.errors import CertificatesUnavailable, CertificateTaken
 from authsvc.model import Certificate
 from authsvc.service.breaker import Breaker
 
@@ -118,8 +118,6 @@ class SQLCertificates:
         except IntegrityError:
             self._breaker.succeeded()
             raise CertificateTaken from None
-        except AuthError:
-            raise
         except Exception as error:
             # Whatever a database, a driver or a network does wrong is the same to whoever asks.
             self._breaker.failed()

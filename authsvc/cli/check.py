@@ -171,14 +171,10 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
     except AuthError as error:
         yield "fail", f"shared cache: {error.message}"
     else:
-        yield (
-            ("ok", "shared cache: keeps and gives back")
-            if found == written
-            else (
-                "fail",
-                "shared cache: gave back something else",
-            )
-        )
+        if found == written:
+            yield "ok", "shared cache: keeps and gives back"
+        else:
+            yield "fail", "shared cache: gave back something else"
     await cache.close()
 
 

@@ -46,7 +46,7 @@ def new(name: str, grants: tuple[str, ...]) -> None:
         raise click.BadParameter(NAMED, param_hint="NAME")
     token = new_token()
     listed = ", ".join(f'"{grant}"' for grant in dict.fromkeys(grants))
-    click.echo(f"# Hand this to the caller; it cannot be shown again:\n{token}\n", err=False)
+    click.echo(f"# Hand this to the caller; it cannot be shown again:\n{token}\n")
     click.echo("# Add this to the callers file (two hashes at once while one token replaces another):")
     click.echo(f'[[caller]]\nname = "{name}"\ntoken_sha256 = ["{token_digest(token)}"]\ngrants = [{listed}]')
 

@@ -224,9 +224,8 @@ class SQLDirectory:
 
     async def _look_closely(self, connection: AsyncConnection) -> Plan:
         plan = await self._look(connection)
-        await self._rows(
-            connection, NOBODYS
-        )  # compiled now, not while somebody waits; and granted, or told at once
+        # Compiled now, not while somebody waits; and granted, or told at once.
+        await self._rows(connection, NOBODYS)
         if connection.dialect.name != "sqlite":
             theirs = await connection.scalar(select(func.unix_timestamp(func.now(6)))) or 0
             self.clock_skew = self._clock.now() - float(theirs)

@@ -205,9 +205,8 @@ class Ledger:
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            with contextlib.suppress(
-                OSError
-            ):  # a network's file system may complain only now; the next write will show
+            # A network's file system may complain only now; the next write will show.
+            with contextlib.suppress(OSError):
                 os.close(descriptor)
 
 

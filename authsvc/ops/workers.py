@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from aiohttp import web
 from prometheus_client import Metric, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from authsvc.ops.site import ops_app
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from aiohttp import web
 
 PATIENCE = aiohttp.ClientTimeout(total=2.0)
 """What a worker's ops port may take; it asks no dependency."""
@@ -114,20 +116,4 @@ async def watched_workers() -> AsyncIterator[Workers]:
 
 def make_workers_app(workers: Workers) -> web.Application:
     """Build the ops port of the whole."""
-
-    async def livez(_request: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
-
-    async def readyz(_request: web.Request) -> web.Response:
-        report = await workers.report()
-        return web.json_response(report, status=200 if report["ready"] else 503)
-
-    async def metrics(_request: web.Request) -> web.Response:
-        headers = {"Content-Type": CONTENT_TYPE_PLAIN_1_0_0}
-        return web.Response(body=await workers.metrics(), headers=headers)
-
-    app = web.Application(client_max_size=1024)
-    app.router.add_get("/livez", livez)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
-    return app
+    return ops_app(workers.report, workers.metrics)
