@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 import secrets
@@ -22,34 +23,58 @@ COUNT = 2
 ROTATE_EVERY, ROTATE_FOR = map(float, os.environ.get("AUTHSVC_TEST_ROTATION", "2/8").split("/"))
 """Seconds between two changes of the keys that seal, and for which they go on; 5/60 is what is promised."""
 
-
-@pytest.fixture
-def seals(tmp_path):
-    """The file of the keys that seal what is shared."""
-    path = tmp_path / "cache-keys"
-    path.write_text(new_seal(), encoding="utf-8")
-    return path
+PAUSE = 0.01
+"""Seconds each caller rests, so that those who start get some of the machine too."""
 
 
-@pytest.fixture
-def region(request, mariadb, redis_server, seals, tmp_path):
-    """A region with workers; a parameter sets what is to be otherwise."""
+@contextlib.contextmanager
+def opened(mariadb, redis_server, folder, **options):
+    """Open a region with workers; the keys that seal what is shared are in its `seals`."""
+    seals = folder / "cache-keys"
+    seals.write_text(new_seal(), encoding="utf-8")
     options = {
         "AUTHSVC_DRAIN": "0.5",
         "AUTHSVC_FRESH_FOR": "60",
         "AUTHSVC_CACHE_KEYS_FILE": str(seals),
-        **getattr(request, "param", {}),
+        **options,
     }
-    with Region(mariadb, "4.23", tmp_path / "region", redis=redis_server, **options) as made:
+    with Region(mariadb, "4.23", folder / "region", redis=redis_server, **options) as made:
+        made.seals, made.before = seals, 0
         del made.authsvc.environment["AUTHSVC_CACHE_KEYS"]
         made.authsvc.words = ("serve", "--workers", str(COUNT))
-        made.authsvc.start().await_ready()
-        await_that(lambda: made.authsvc.readiness()[1]["degraded"] == [], "every worker to be ready")
+        made.authsvc.start()
+        await_all(made)
         yield made
         if made.authsvc.exit_code is None:
             assert made.authsvc.stop() == 0
         assert made.authsvc.stderr.read_text() == ""
         made.authsvc.assert_silent_about(made.canaries())
+
+
+@pytest.fixture
+def region(request, mariadb, redis_server, tmp_path):
+    """A region of the test's own; a parameter sets what is to be otherwise."""
+    with opened(mariadb, redis_server, tmp_path, **getattr(request, "param", {})) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def kept(mariadb, redis_server, tmp_path_factory):
+    with opened(mariadb, redis_server, tmp_path_factory.mktemp("workers")) as made:
+        yield made
+
+
+@pytest.fixture
+def lasting(kept):
+    """A region for tests that leave as many workers as they found; what it told before is not looked at."""
+    await_all(kept)
+    kept.before = len(kept.authsvc.lines())
+    return kept
+
+
+def await_all(region):
+    region.authsvc.await_ready()
+    await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "every worker to be ready")
 
 
 def new_seal():
@@ -64,7 +89,14 @@ def children(region):
 
 
 def told(region, event):
-    return [line for line in region.authsvc.lines() if line.get("event") == event]
+    return [line for line in region.authsvc.lines()[region.before :] if line.get("event") == event]
+
+
+def allowed(region):
+    """Return how many were told yes, by the workers there are now."""
+    shown = ask(f"{region.authsvc.ops}/metrics").body.decode()
+    counted = re.findall(r'authsvc_decisions_total\{[^}]*verdict="allow",worker="\d"\} ([\d.]+)', shown)
+    return sum(map(float, counted))
 
 
 def answers(region, count=1):
@@ -72,57 +104,57 @@ def answers(region, count=1):
     return [region.verify(signed(region.people["alice"])).status for _ in range(count)]
 
 
-def test_they_are_one_service(region):
-    assert answers(region, 40) == [200] * 40
-    assert len(children(region)) == COUNT
-    assert ask(f"{region.authsvc.ops}/livez").status == 200
-    shown = ask(f"{region.authsvc.ops}/metrics").body.decode()
-    counted = re.findall(r'authsvc_decisions_total\{[^}]*verdict="allow",worker="(\d)"\} ([\d.]+)', shown)
-    assert sum(float(value) for _, value in counted) == 40
+def test_they_are_one_service(lasting):
+    before = allowed(lasting)
+    assert answers(lasting, 40) == [200] * 40
+    assert len(children(lasting)) == COUNT
+    assert ask(f"{lasting.authsvc.ops}/livez").status == 200
+    assert allowed(lasting) - before == 40
+    shown = ask(f"{lasting.authsvc.ops}/metrics").body.decode()
     assert set(re.findall(r'authsvc_ready\{worker="(\d)"\} 1.0', shown)) == {"0", "1"}
     assert shown.count("# TYPE authsvc_decisions_total counter") == 1
 
 
-def test_one_that_is_killed_is_replaced_and_the_other_answers_meanwhile(region):
-    before = children(region)
+def test_one_that_is_killed_is_replaced_and_the_other_answers_meanwhile(lasting):
+    before = children(lasting)
     for victim in before:
         os.kill(victim, signal.SIGKILL)
-        assert answers(region, 20) == [200] * 20
-        await_that(lambda victim=victim: victim not in children(region), "its end")
-        await_that(lambda: len(children(region)) == COUNT, "another in its place")
-        await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "it to be ready")
-    assert not before & children(region)
-    assert [line["status"] for line in told(region, "worker ended")] == [-signal.SIGKILL] * COUNT
+        assert answers(lasting, 20) == [200] * 20
+        await_that(lambda victim=victim: victim not in children(lasting), "its end")
+        await_that(lambda: len(children(lasting)) == COUNT, "another in its place")
+        await_that(lambda: lasting.authsvc.readiness()[1]["degraded"] == [], "it to be ready")
+    assert not before & children(lasting)
+    assert [line["status"] for line in told(lasting, "worker ended")] == [-signal.SIGKILL] * COUNT
 
 
-def test_replacing_all_of_them_loses_no_request(region):
-    before = children(region)
-    with Load(region.authsvc.url, region) as load:
+def test_replacing_all_of_them_loses_no_request(lasting):
+    before = children(lasting)
+    with Load(lasting.authsvc.url, lasting, pause=PAUSE) as load:
         await_that(lambda: len(load.statuses) > 100, "a steady load")
-        region.authsvc.signal(signal.SIGHUP)
-        await_that(lambda: len(told(region, "worker replaced")) == COUNT, "the round", within=90)
-        await_that(lambda: len(children(region)) == COUNT, "the last of the former to be gone")
+        lasting.authsvc.signal(signal.SIGHUP)
+        await_that(lambda: len(told(lasting, "worker replaced")) == COUNT, "the round", within=90)
+        await_that(lambda: len(children(lasting)) == COUNT, "the last of the former to be gone")
     assert load.failures == []
     assert set(load.statuses) == {200}
-    assert not before & children(region)
+    assert not before & children(lasting)
 
 
-def test_the_keys_that_seal_are_rotated_without_losing_a_request(region, seals, redis_server):
+def test_the_keys_that_seal_are_rotated_without_losing_a_request(lasting, redis_server):
     """First all learn to open with the next key, then to seal with it; then the former may go."""
-    former, following = seals.read_text(), new_seal()
-    with Load(region.authsvc.url, region) as load:
+    former, following = lasting.seals.read_text(), new_seal()
+    with Load(lasting.authsvc.url, lasting, pause=PAUSE) as load:
         await_that(lambda: len(load.statuses) > 50, "a steady load")
         for round_, keys in enumerate((former + following, following + former, following), 1):
-            seals.write_text(keys, encoding="utf-8")
-            region.authsvc.signal(signal.SIGHUP)
+            lasting.seals.write_text(keys, encoding="utf-8")
+            lasting.authsvc.signal(signal.SIGHUP)
             wanted = round_ * COUNT
             await_that(
-                lambda wanted=wanted: len(told(region, "worker replaced")) == wanted, "a round", within=90
+                lambda wanted=wanted: len(told(lasting, "worker replaced")) == wanted, "a round", within=90
             )
     assert load.failures == []
     assert set(load.statuses) == {200}
-    bob = region.people["bob"]  # nobody has asked for him yet
-    await_that(lambda: region.verify(signed(bob)).status == 200, "an answer")
+    bob = lasting.people["bob"]  # nobody has asked for him yet
+    await_that(lambda: lasting.verify(signed(bob)).status == 200, "an answer")
     sealer = Sealer([base64.b64decode(following)])
     (name,) = sealer.names(AccessKey(bob.access_key))
     sealed = await_that(lambda: redis_server.execute("GET", name), "a record sealed by the new key")
@@ -131,17 +163,17 @@ def test_the_keys_that_seal_are_rotated_without_losing_a_request(region, seals, 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("region", [{"AUTHSVC_FRESH_FOR": "1"}], indirect=True)
-def test_keys_that_seal_may_change_all_the_time(region, seals, redis_server):
+def test_keys_that_seal_may_change_all_the_time(region, redis_server):
     """Faster than the workers are replaced, if it must be: a record that one cannot open is a miss, and no failure."""
-    with Load(region.authsvc.url, region, pause=0.01) as load:
+    with Load(region.authsvc.url, region, pause=PAUSE) as load:
         await_that(lambda: len(load.statuses) > 50, "a steady load")
-        until, keys = time.monotonic() + ROTATE_FOR, seals.read_text()
+        until, keys = time.monotonic() + ROTATE_FOR, region.seals.read_text()
         while time.monotonic() < until:
             former, keys = keys.splitlines(keepends=True)[0], new_seal()
-            seals.write_text(keys + former, encoding="utf-8")
+            region.seals.write_text(keys + former, encoding="utf-8")
             region.authsvc.signal(signal.SIGHUP)
             time.sleep(ROTATE_EVERY)
-        seals.write_text(keys, encoding="utf-8")
+        region.seals.write_text(keys, encoding="utf-8")
         before = children(region)
         region.authsvc.signal(signal.SIGHUP)
         await_that(lambda: not before & children(region), "everybody to have the last key alone", within=120)
@@ -169,25 +201,25 @@ def assert_opened_no_more(region, redis_server, *, of, now):
     await_that(refused, "the broken seal to be counted")
 
 
-def test_what_cannot_serve_replaces_nobody(region):
-    before = children(region)
-    callers = region.folder / "callers.toml"
+def test_what_cannot_serve_replaces_nobody(lasting):
+    before = children(lasting)
+    callers = lasting.folder / "callers.toml"
     good = callers.read_text()
     callers.write_text("[[caller]]\nname = 1\n")
-    region.authsvc.signal(signal.SIGHUP)
-    await_that(lambda: told(region, "worker not replaced"), "the refusal")
-    assert answers(region, 10) == [200] * 10
-    assert before <= children(region)
+    lasting.authsvc.signal(signal.SIGHUP)
+    await_that(lambda: told(lasting, "worker not replaced"), "the refusal")
+    assert answers(lasting, 10) == [200] * 10
+    assert before <= children(lasting)
     callers.write_text(good)
-    region.authsvc.signal(signal.SIGHUP)
-    await_that(lambda: len(told(region, "worker replaced")) == COUNT, "the replacement", within=90)
-    region.authsvc.stderr.write_text("")  # where the one that could not serve had said why
+    lasting.authsvc.signal(signal.SIGHUP)
+    await_that(lambda: len(told(lasting, "worker replaced")) == COUNT, "the replacement", within=90)
+    lasting.authsvc.stderr.write_text("")  # where the one that could not serve had said why
 
 
 @pytest.mark.parametrize("region", [{"AUTHSVC_DRAIN": "3"}], indirect=True)
 def test_sent_away_they_drain_and_leave_nobody_behind(region):
     workers = children(region)
-    with Load(region.authsvc.url, region) as load:
+    with Load(region.authsvc.url, region, pause=PAUSE) as load:
         await_that(lambda: len(load.statuses) > 100, "a steady load")
         count = len(load.statuses)
         region.authsvc.signal(signal.SIGTERM)
@@ -207,18 +239,18 @@ def test_workers_do_not_outlive_their_supervisor(region):
     await_that(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "their end")
 
 
-def test_a_deaf_worker_is_replaced(region):
+def test_a_deaf_worker_is_replaced(lasting):
     # One that was not heard of since it started is given the time a start takes before it counts as deaf.
     time.sleep(LISTEN_EVERY + 1)
-    victim = min(children(region))
+    victim = min(children(lasting))
     os.kill(victim, signal.SIGSTOP)
     try:
-        await_that(lambda: told(region, "worker deaf"), "it to be noticed", within=60)
-        await_that(lambda: victim not in children(region), "its end")
+        await_that(lambda: told(lasting, "worker deaf"), "it to be noticed", within=60)
+        await_that(lambda: victim not in children(lasting), "its end")
     finally:
-        if victim in children(region):
+        if victim in children(lasting):
             os.kill(victim, signal.SIGCONT)
-    await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "another in its place")
+    await_that(lambda: lasting.authsvc.readiness()[1]["degraded"] == [], "another in its place")
 
 
 def test_an_end_does_not_wait_for_a_place_that_rests(region):
