@@ -7,12 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sqlalchemy import inspect
 
 from authsvc.cache.directory import CachedDirectory, Shared
 from authsvc.cache.local import LocalCache
+from authsvc.cache.remembered import RememberedCertificates, RememberedRegions, RememberedUsers
 from authsvc.cache.replays import MemoryReplays, RedisReplays
 from authsvc.cache.seal import Sealer
 from authsvc.certificates.memory import NoCertificates
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from authsvc.model import AccessKey, Secret
     from authsvc.ops.metrics import Metrics
     from authsvc.ops.tracing import Tracing
-    from authsvc.ports import Audit, Certificates, Directory, EventSink, Regions, Users
+    from authsvc.ports import Audit, Certificates, Clock, Directory, EventSink, Regions, Users
     from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
     from authsvc.signing import Scheme
@@ -190,6 +191,14 @@ def _service(
     )
 
 
+class _Remembering(TypedDict):
+    """For how long answers are remembered, as every memory takes it."""
+
+    clock: Clock
+    fresh_for: float
+    max_stale: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
     """Where users are found: who really knows, who is asked, what belongs to it."""
@@ -230,14 +239,18 @@ async def _database(
         max_stale=settings.max_stale,
     )
     stack.push_async_callback(directory.close)
+    users = RememberedUsers(origin, **_remembering(settings))
+    regions = RememberedRegions(SQLRegions(engine, clock=CLOCK), **_remembering(settings))
+    stack.push_async_callback(users.close)
+    stack.push_async_callback(regions.close)
     if metrics is not None:
         breakers = {"database": origin.breaker} | ({} if redis is None else {"redis": redis.breaker})
         _show(metrics, origin, directory, local, breakers)
     return _Source(
         origin=origin,
         directory=directory,
-        users=origin,
-        regions=SQLRegions(engine, clock=CLOCK),
+        users=users,
+        regions=regions,
         engine=engine,
         redis=redis,
         forget=directory.forget,
@@ -338,10 +351,17 @@ async def _certificates(
         own = SQLCertificates(await stack.enter_async_context(open_own_engine(settings)), clock=CLOCK)
         looked_at = health.watch_beside("certificates", lambda: own.find(NOBODYS))
         await stack.enter_async_context(looked_at)
-        return own
-    if directory is not None and directory.dialect.name == "sqlite":
-        return SQLCertificates(directory, clock=CLOCK)
-    return NoCertificates()
+    elif directory is not None and directory.dialect.name == "sqlite":
+        own = SQLCertificates(directory, clock=CLOCK)
+    else:
+        return NoCertificates()
+    certificates = RememberedCertificates(own, **_remembering(settings))
+    stack.push_async_callback(certificates.close)
+    return certificates
+
+
+def _remembering(settings: Settings) -> _Remembering:
+    return {"clock": CLOCK, "fresh_for": settings.fresh_for, "max_stale": settings.max_stale}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One suite over every keeper of certificates: the twin, SQLite and MariaDB."""
+"""One suite over every keeper of certificates: the twin, a memory in front of it, SQLite and MariaDB."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import inspect
 
+from authsvc.cache.remembered import RememberedCertificates
 from authsvc.certificates.memory import MemoryCertificates, NoCertificates
 from authsvc.certificates.sql import SQLCertificates
 from authsvc.errors import CertificatesUnavailable, CertificateTaken
@@ -30,6 +31,12 @@ class InMemory:
 
     def take_away(self):
         self.certificates.down = True
+
+
+class Remembered(InMemory):
+    @asynccontextmanager
+    async def open(self):
+        yield RememberedCertificates(self.certificates, clock=StoppedClock(), fresh_for=2.0, max_stale=300.0)
 
 
 class SQL:
@@ -61,7 +68,7 @@ class InMariaDB(SQL):
         self.server.kill()
 
 
-@pytest.fixture(params=[InMemory, InSQLite, InMariaDB])
+@pytest.fixture(params=[InMemory, Remembered, InSQLite, InMariaDB])
 def world(request):
     return request.param(request.getfixturevalue)
 

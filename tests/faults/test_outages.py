@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import secrets
 import signal
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from authsvc.certificates.sql import SQLCertificates
+from authsvc.model import Certificate, Secret
+from authsvc.settings import Settings
+from authsvc.wiring import CLOCK, migrate_own, open_own_engine
+from tests import soap
 from tests.region import Region, ask, await_that, signed
 from tests.servers import MariaDB, Redis
 
@@ -134,6 +142,64 @@ def test_with_both_gone_what_is_remembered_still_answers(region, database, cache
     assert region.verify(signed(region.people["bob"])).status == 503
 
 
+@pytest.fixture
+def own(database):
+    """The address of a database of authsvc's own, on the same server."""
+    name = f"own_{secrets.token_hex(6)}"
+    database.execute(f"CREATE DATABASE {name}")
+    database.add_user(name, "secret", f"ALL ON {name}.*")
+    yield database.url(name, "secret", name)
+    database.mend()
+    database.execute(f"DROP DATABASE {name}")
+
+
+async def registered(region, own, signer):
+    """Have alice's certificate kept."""
+    (user_id,) = region.mariadb.execute(
+        f"SELECT uuid FROM {region.name}.user WHERE id = {region.people['alice'].user}"
+    )[0]
+    async with open_own_engine(Settings(own_database_url=Secret(own))) as engine:
+        await migrate_own(engine)
+        kept = Certificate(sha256=signer.sha256, der=signer.der, user_id=user_id, created=time.time())
+        await SQLCertificates(engine, clock=CLOCK).add(kept)
+
+
+@pytest.mark.parametrize("how", ["killed", "paused"])
+def test_signers_of_soap_and_regions_are_remembered_too(opened, database, own, how):
+    region, signer = opened(AUTHSVC_FRESH_FOR="0.2", AUTHSVC_OWN_DATABASE_URL=own), soap.signer()
+    asyncio.run(registered(region, own, signer))
+    region.authsvc.start().await_ready()
+    token = {"X-Auth-Token": region.token}
+
+    def by_soap(by):
+        message = soap.message(by, time.time())
+        return ask(
+            f"{region.authsvc.url}/v1/ec2/soap/authenticate",
+            "POST",
+            message,
+            token | {"Content-Type": "text/xml"},
+        )
+
+    def regions():
+        return ask(f"{region.authsvc.url}/v1/regions", headers=token)
+
+    assert by_soap(signer).json["user"]["username"] == "alice"
+    before = regions()
+    assert before.status == 200
+    break_(database, how)
+    await_that(lambda: region.authsvc.readiness()[1]["degraded"], "the outage to show")
+    for _ in range(5):
+        assert by_soap(signer).json["user"]["username"] == "alice"
+        assert regions().body == before.body
+    assert by_soap(soap.signer("bob", number=1)).status == 503
+    await_that(lambda: "stale" in sources(region), "the log to say that they were remembered")
+
+
+def sources(region):
+    """Say where the signers of SOAP messages were found."""
+    return {line.get("source") for line in region.authsvc.lines() if line.get("use_case") == "authenticate"}
+
+
 def test_who_is_switched_off_in_the_database_is_refused_soon(opened):
     region = opened()
     carol = region.add("carol")
@@ -165,7 +231,6 @@ def test_a_rotated_secret_works_at_once(opened):
 
 
 def _age_of(region):
-    import time
     from datetime import datetime
 
     answer = region.verify(signed(region.people["alice"]))
