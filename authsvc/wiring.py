@@ -20,10 +20,10 @@ from authsvc.certificates.memory import NoCertificates
 from authsvc.certificates.sql import SQLCertificates
 from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.edge import EdgeDirectory
-from authsvc.directory.engine import open_engine
+from authsvc.directory.engine import open_engine, opened
 from authsvc.directory.owned import MARKER, OwnedDirectory, migrate
 from authsvc.directory.properties import database_keys
-from authsvc.directory.sql import SQLDirectory, opened
+from authsvc.directory.sql import SQLDirectory
 from authsvc.events.audit import FileAudit, FileEvents, Record
 from authsvc.events.ledger import Ledger
 from authsvc.events.several import SeveralEvents

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -102,6 +102,17 @@ def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
         hide_parameters=True,
         **({} if writing else {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}),
     )
+
+
+@contextlib.asynccontextmanager
+async def opened(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    """Close the engine's connections on the way out, within a second."""
+    try:
+        yield engine
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await engine.dispose()
 
 
 def _open_sqlite(path: str) -> AsyncEngine:

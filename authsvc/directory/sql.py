@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
+from authsvc.directory.failures import is_about_shape, is_lost, named
+from authsvc.directory.plan import make_plan
 from authsvc.directory.rows import Holding, credential, holding, identity
-from authsvc.directory.select import (
-    MOST_TWINS,
-    key_pair_query,
-    page_queries,
-    secrets_queries,
-    user_key_query,
-    user_query,
-)
-from authsvc.directory.shape import Shape, probe
+from authsvc.directory.select import MOST_TWINS
 from authsvc.errors import AuthError, DirectoryUnavailable, DirectoryUnready
 from authsvc.model import AccessKey
 from authsvc.service.breaker import Breaker
@@ -32,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from authsvc.directory.cipher import SecretCipher
+    from authsvc.directory.plan import Plan
     from authsvc.model import Credential, Identity
     from authsvc.ports import Clock
 
@@ -55,24 +48,8 @@ NOBODYS = AccessKey("-")
 MOST_PLACES = 2
 """Tables in which keys are kept at most."""
 
-_LOST = {2006, 2013, 4031, 1927}
-_OTHER_SHAPE = {1054, 1142, 1143, 1146}
-"""Unknown columns and tables, and those that may not be read any more."""
-
 Answer = TypeVar("Answer")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The shape found, the queries it takes, and how many sampled secrets could not be read."""
-
-    shape: Shape
-    queries: tuple[Select[Any], ...]
-    by_user: Select[Any]
-    pages: tuple[tuple[Select[Any], Select[Any]], ...]
-    sampled: int
-    unreadable: int
 
 
 class SQLDirectory:
@@ -178,7 +155,7 @@ class SQLDirectory:
             return await self._ask(self._findings)
         except DirectoryUnavailable as error:
             cause = error.__cause__
-            reason = error.message if cause is None else f"{error.message}: {_named(cause)}"
+            reason = error.message if cause is None else f"{error.message}: {named(cause)}"
             raise DirectoryUnavailable(error.message, reasons=[reason]) from cause
 
     async def _rows(self, connection: AsyncConnection, access_key: AccessKey) -> list[Any]:
@@ -213,7 +190,7 @@ class SQLDirectory:
         if self._unready is not None and self._clock.monotonic() < self._unready_until:
             raise DirectoryUnready(**self._unready.detail)
         try:
-            self._plan = await self._probe(connection)
+            self._plan = await make_plan(connection, self._cipher)
         except DirectoryUnready as error:
             self._plan = None
             self._unready = error.with_traceback(None)
@@ -230,29 +207,6 @@ class SQLDirectory:
             theirs = await connection.scalar(select(func.unix_timestamp(func.now(6)))) or 0
             self.clock_skew = self._clock.now() - float(theirs)
         return plan
-
-    async def _probe(self, connection: AsyncConnection) -> Plan:
-        shape = await probe(connection)
-        problems = shape.problems()
-        if problems:
-            raise DirectoryUnready(reasons=problems)
-        stored: list[str] = []
-        for query in secrets_queries(shape):
-            stored += (await connection.scalars(query)).all()
-        unreadable = self._cipher.canary(stored)
-        queries = []
-        if shape.key_pairs:
-            queries.append(key_pair_query(shape))
-        if shape.user_keys:
-            queries.append(user_key_query(shape))
-        return Plan(
-            shape=shape,
-            queries=tuple(queries),
-            by_user=user_query(shape),
-            pages=tuple(page_queries(shape)),
-            sampled=len(stored),
-            unreadable=unreadable,
-        )
 
     async def _findings(self, connection: AsyncConnection) -> list[str]:
         plan = await self._look_closely(connection)
@@ -286,7 +240,7 @@ class SQLDirectory:
         except Exception as error:
             # Whatever a database, a driver or a network does wrong is the same to whoever asks.
             self.breaker.failed()
-            _log.warning("the database did not answer: %s", _named(error))
+            _log.warning("the database did not answer: %s", named(error))
             raise DirectoryUnavailable from error
         finally:
             self.in_flight -= 1
@@ -302,21 +256,10 @@ class SQLDirectory:
             return await question(connection)
 
     def _worth_asking_again(self, error: DBAPIError) -> bool:
-        if _number(error) in _OTHER_SHAPE or "no such" in str(error.orig):
+        if is_about_shape(error):
             self._plan = None
             return True
-        return error.connection_invalidated or _number(error) in _LOST
-
-
-@contextlib.asynccontextmanager
-async def opened(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
-    """Close the engine's connections on the way out, within a second."""
-    try:
-        yield engine
-    finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await engine.dispose()
+        return is_lost(error)
 
 
 def _storable(access_key: str) -> bool:
@@ -328,22 +271,3 @@ def _storable(access_key: str) -> bool:
     return 0 < len(access_key) <= LONGEST_KEY and all(
         character <= "\uffff" and not "\ud800" <= character <= "\udfff" for character in access_key
     )
-
-
-def _number(error: DBAPIError) -> int | None:
-    arguments = getattr(error.orig, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
-
-
-def _named(error: BaseException) -> str:
-    """Name an error by type and number; its text too where it is about connecting, else that may quote a key."""
-    if not isinstance(error, DBAPIError):
-        return type(error).__name__
-    cause = type(error.orig).__name__
-    number = _number(error)
-    if number is None:
-        return cause
-    if error.statement:
-        return f"{cause} {number}"
-    origin = error.orig.__cause__ if error.orig is not None else None
-    return f"{cause} {error.orig}" if origin is None else f"{cause} {error.orig}: {origin}"

@@ -20,11 +20,11 @@ from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.edge import EdgeDirectory
 from authsvc.directory.edge_file import EdgeFileWriter
 from authsvc.directory.edge_signer import new_signer, read_signer
-from authsvc.directory.engine import open_engine
+from authsvc.directory.engine import open_engine, opened
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.directory.owned import OwnedDirectory
 from authsvc.directory.rows import Holding
-from authsvc.directory.sql import SQLDirectory, opened
+from authsvc.directory.sql import SQLDirectory
 from authsvc.model import AccessKey, AccountType, Secret, State
 from authsvc.service.policy import problem, standing
 from authsvc.signing.sigv4a import public_key

@@ -12,9 +12,9 @@ from sqlalchemy import inspect, text
 
 from authsvc import errors
 from authsvc.directory.cipher import SecretCipher
-from authsvc.directory.engine import open_engine
+from authsvc.directory.engine import open_engine, opened
 from authsvc.directory.owned import OwnedDirectory
-from authsvc.directory.sql import SQLDirectory, opened
+from authsvc.directory.sql import SQLDirectory
 from authsvc.model import AccessKey, AccountType, Region, Secret, State
 from authsvc.regions.memory import MemoryRegions
 from authsvc.regions.sql import SQLRegions
@@ -201,7 +201,7 @@ async def test_processes_that_start_at_once_all_find_the_tables(tmp_path):
     code = (
         "import asyncio, sys; from authsvc.directory.cipher import SecretCipher;"
         "from authsvc.directory.engine import open_engine; from authsvc.directory.owned import OwnedDirectory;"
-        "from authsvc.directory.sql import opened; from authsvc.model import Secret\n"
+        "from authsvc.directory.engine import opened; from authsvc.model import Secret\n"
         "async def main():\n"
         "    async with opened(open_engine(Secret(sys.argv[1]))) as engine:\n"
         "        await OwnedDirectory(engine, cipher=SecretCipher([])).migrate()\n"

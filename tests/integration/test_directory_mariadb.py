@@ -14,8 +14,8 @@ from sqlalchemy import text
 from authsvc import errors
 from authsvc.directory import engine as engine_module
 from authsvc.directory.cipher import SecretCipher
-from authsvc.directory.engine import TLSConnection, open_engine
-from authsvc.directory.sql import SQLDirectory, opened
+from authsvc.directory.engine import TLSConnection, open_engine, opened
+from authsvc.directory.sql import SQLDirectory
 from authsvc.model import AccessKey, Secret
 from authsvc.wiring import SystemClock
 from tests.cloudstack_database import KEYPAIR, PERMISSIONS, VERSIONS, CloudStackDatabase
