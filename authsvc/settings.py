@@ -40,13 +40,26 @@ class SettingsError(ValueError):
         super().__init__("; ".join(problems))
 
 
-def _words(*known: str) -> fields.Function:
-    """Parse words parted by commas or white space, each one of ``known`` where that is given."""
+def _filled(value: str, advice: str = "") -> str:
+    if not value.strip():
+        raise ValidationError(f"must not be empty{advice}")
+    return value
+
+
+def _host(value: str) -> str:
+    # To the socket's functions no address is every address.
+    return _filled(value, "; 0.0.0.0 or :: is every address of this machine")
+
+
+def _words(*known: str, some: bool = False) -> fields.Function:
+    """Parse words parted by commas or white space, each one of ``known`` where that is given; ``some`` demands one."""
 
     def parse(value: str) -> frozenset[str]:
         words = frozenset(re.split(r"[\s,]+", value)) - {""}
         if known and (strange := words - set(known)):
             raise ValidationError(f"{', '.join(sorted(strange))}: not one of {', '.join(known)}")
+        if some and not words:
+            raise ValidationError(f"must not be empty; there are {', '.join(known)}")
         return words
 
     return fields.Function(deserialize=parse)
@@ -132,7 +145,7 @@ def _printed(default: Any) -> str:
 class Settings:
     """Everything an operator can say; each field is ``AUTHSVC_`` and its name in capitals."""
 
-    host: str = _setting(fields.String(), "127.0.0.1", "Address to listen on.")
+    host: str = _setting(fields.Function(deserialize=_host), "127.0.0.1", "Address to listen on.")
     port: int = _setting(_whole(0, 65535), 8180, "Port of the faces; 0 picks a free one.")
     ops_port: int = _setting(
         _whole(0, 65535), 8181, "Port of `/livez`, `/readyz` and `/metrics`, on the same address."
@@ -143,9 +156,11 @@ class Settings:
         "Port of Envoy's `ext_authz` over gRPC, on the same address; empty: off; 0 picks a free one. Needs the "
         "extra `grpc`.",
     )
-    faces: frozenset[str] = _setting(_words(*FACES), SPOKEN, "Dialects to speak: " + ", ".join(FACES) + ".")
+    faces: frozenset[str] = _setting(
+        _words(*FACES, some=True), SPOKEN, "Dialects to speak: " + ", ".join(FACES) + "."
+    )
     database_url: Secret = _setting(
-        fields.Function(deserialize=_secret),
+        fields.Function(deserialize=lambda value: Secret(_filled(value))),
         Secret("sqlite:///authsvc.db"),
         "The directory: `mysql://user:password@host:3306/cloud` (TLS by query parameters) or "
         "`sqlite:///path` for the embedded one.",
@@ -215,7 +230,9 @@ class Settings:
     )
     region_id: int = _setting(_whole(1, 2**31 - 1), 1, "This region's id in the registry of regions.")
     schemes: frozenset[str] = _setting(
-        _words(*SCHEMES), frozenset(SCHEMES), "Signature schemes accepted: " + ", ".join(SCHEMES) + "."
+        _words(*SCHEMES, some=True),
+        frozenset(SCHEMES),
+        "Signature schemes accepted: " + ", ".join(SCHEMES) + ".",
     )
     timeless: frozenset[str] = _setting(
         _words(*SCHEMES),
@@ -223,12 +240,12 @@ class Settings:
         "Schemes whose signatures may carry no time, and so can be replayed for ever.",
     )
     algorithms: frozenset[str] = _setting(
-        _words("HmacSHA1", "HmacSHA512"),
+        _words("HmacSHA1", "HmacSHA512", some=True),
         frozenset({"HmacSHA1", "HmacSHA512"}),
         "Digests accepted in CloudStack API signatures.",
     )
     sigv2_algorithms: frozenset[str] = _setting(
-        _words("HmacSHA1", "HmacSHA256"),
+        _words("HmacSHA1", "HmacSHA256", some=True),
         frozenset({"HmacSHA256"}),
         "Digests accepted in Signature Version 2 of the Query APIs; HmacSHA1 is what old EC2 clients use.",
     )

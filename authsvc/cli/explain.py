@@ -13,7 +13,7 @@ from authsvc import signing
 from authsvc.cli.dump import read_dump
 from authsvc.cli.envelope import explain_envelope, is_envelope
 from authsvc.cli.failing import told_in_one_line
-from authsvc.errors import AuthError
+from authsvc.errors import AuthError, MissingPayloadHash
 from authsvc.faces.native.question import read_question
 from authsvc.model import AccessKey, Secret
 from authsvc.service.explain import Explanation, explain, first_difference
@@ -72,7 +72,8 @@ def explain_command(
 
     \b
     Example:
-      curl -v --aws-sigv4 aws:amz:us-east-1:s3 --user AK:SK http://store/bucket/key 2>&1 |
+      curl -v --aws-sigv4 aws:amz:us-east-1:s3 --user AK:SK \\
+          -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' http://store/bucket/key 2>&1 |
           authsvc explain --look-up
     """
     with told_in_one_line():
@@ -176,6 +177,8 @@ def _show(explanation: Explanation) -> None:
         click.echo(f"refused: {type(refusal).__name__}: {refusal.message}")
         for name, value in refusal.detail.items():
             click.echo(f"  {name}: {value}")
+    if isinstance(refusal, MissingPayloadHash):
+        click.echo("hint: curl does not send it unasked: add -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD'")
     if claim is not None:
         _show_verdict(explanation)
 

@@ -414,6 +414,19 @@ async def test_explain_waits_for_a_database_longer_than_a_request_may(cloudstack
     assert "verdict: the signature matches" in shown
 
 
+def test_explain_helps_with_what_curl_leaves_out():
+    signed_by_curl = (
+        "> GET /bucket/key HTTP/1.1\n> Host: 127.0.0.1:9000\n> X-Amz-Date: 20261126T120000Z\n"
+        "> Authorization: AWS4-HMAC-SHA256 Credential=AK/20261126/us-east-1/s3/aws4_request, "
+        f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}\n>\n"
+    )
+    done = command("explain", text=signed_by_curl)
+    assert done.returncode == 1
+    assert (
+        "hint: curl does not send it unasked: add -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD'" in done.stdout
+    )
+
+
 def test_explain_without_a_secret_shows_the_steps(dump):
     shown = ok("explain", text=dump[0])
     assert "cannot tell without the secret key" in shown

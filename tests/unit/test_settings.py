@@ -29,6 +29,17 @@ def test_an_empty_environment_gives_the_embedded_default():
     assert settings.callers is None
 
 
+@pytest.mark.parametrize(
+    "name", ["HOST", "DATABASE_URL", "FACES", "SCHEMES", "ALGORITHMS", "SIGV2_ALGORITHMS"]
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_what_must_be_something_is_not_taken_empty(name, value, tmp_path):
+    (tmp_path / "value").write_text(f"{value}\n")
+    for setting in ({f"AUTHSVC_{name}": value}, {f"AUTHSVC_{name}_FILE": str(tmp_path / "value")}):
+        (problem,) = problems(setting)
+        assert problem.startswith(f"AUTHSVC_{name}: must not be empty")
+
+
 def test_values_are_parsed_to_their_types():
     settings = read_settings(
         {
