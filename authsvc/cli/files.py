@@ -87,7 +87,7 @@ class Reread(Generic[Read]):
             self._known = stamps
             try:
                 read = await asyncio.to_thread(self._read)
-            except (ValueError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a file holds must not end the looking
                 problems = str(error).splitlines() or [type(error).__name__]
                 self._refusal = problems[0]
                 tell({"event": "not read again", "files": self.name, "problems": problems})

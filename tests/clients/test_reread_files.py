@@ -89,9 +89,10 @@ def test_a_callers_token_is_replaced_without_a_restart(running, callers):
         ("[[caller]]\nname = ", "not TOML"),
         (entry(NEW).replace("regions", "everything"), "unknown grant"),
         (f'{entry(NEW)}[caller.keystone]\nuser = "x"\n', "password_scrypt must be"),
+        (f"caller = {'[' * 100_000}", "recursion"),
         (None, "No such file"),
     ],
-    ids=["half written", "wrong", "a login that could not work", "gone"],
+    ids=["half written", "wrong", "a login that could not work", "bottomless", "gone"],
 )
 def test_a_callers_file_that_cannot_be_used_takes_nobodys_place(running, callers, content, why):
     service = running(AUTHSVC_CALLERS=str(callers))

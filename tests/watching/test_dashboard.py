@@ -47,7 +47,9 @@ def test_the_panels_stand_beside_each_other():
 def test_every_metric_of_ours_is_shown_and_no_other():
     shown = set().union(*map(metrics_of, QUERIES))
     assert shown - BUILT_IN <= {metric.name for metric in METRICS}
-    assert {metric.name for metric in METRICS} - shown == {"authsvc_degraded"}  # what it tells is in others
+    assert {metric.name for metric in METRICS} - shown == {
+        "authsvc_degraded"
+    }  # an alert; /readyz has its words
 
 
 def test_every_query_asks_for_the_chosen_processes_alone():
