@@ -68,19 +68,21 @@
         ├── SharedCacheUnavailable     Redis; never leaves the cache
         └── Overloaded                 shed before it was tried
 
-``scheme`` and ``access_key`` say what the request claimed to be, as far as it could be read. ``message`` is fit for the client who signed; ``detail`` holds further fields fit for it. Neither ever
-holds a secret, a computed signature or a token.
+``scheme`` and ``access_key`` say what the request claimed to be, as far as it could be read. ``message`` is fit for the
+client who signed; ``detail`` holds further fields fit for it. Neither ever holds a secret, a computed signature or a
+token. ``verdict`` is what records, logs and metrics call it.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 class AuthError(Exception):
     """Root of the tree; never raised itself."""
 
     default: ClassVar[str] = "the request was refused"
+    verdict: ClassVar[Literal["deny", "unavailable"]] = "deny"
     scheme: str | None = None
     access_key: str | None = None
 
@@ -415,6 +417,7 @@ class Unavailable(AuthError):
     """Could not find out. Neither yes nor no, so never the one nor the other."""
 
     default = "the service could not find out; try again"
+    verdict = "unavailable"
 
 
 class DirectoryUnavailable(Unavailable):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aiohttp import web
 
-from authsvc.errors import Unavailable
 from authsvc.service.service import Service
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def described_no(error: AuthError) -> dict[str, Any]:
     """List what the log says of one that was not."""
     return {
         "use_case": "verify",
-        "verdict": "unavailable" if isinstance(error, Unavailable) else "deny",
+        "verdict": error.verdict,
         "reason": str(error.detail.get("reason") or type(error).__name__),
         "scheme": error.scheme,
     }
@@ -112,16 +111,19 @@ def field_text(raw: bytes) -> str:
 
 
 def answer(document: Any, *, status: int = 200) -> web.Response:
-    """Send a document as JSON; datetimes in UTC become RFC 3339."""
+    """Send a document as JSON; datetimes in UTC become RFC 3339, and a 503 says when to come back."""
     body = _write(document)
     # As a header, because content_type would be taken apart each time.
-    return web.Response(body=body, status=status, headers=_JSON)
+    response = web.Response(body=body, status=status, headers=_JSON)
+    if status == web.HTTPServiceUnavailable.status_code:
+        response.headers["Retry-After"] = retry_after()
+    return response
 
 
 def refusal(
     status: int, code: str, message: str, *, beside: Mapping[str, Any] | None = None, **fields: Any
 ) -> web.Response:
-    """Send ``{"error": {"code", "message", …}}``; a 401 says how to do better, a 503 when to come back.
+    """Send ``{"error": {"code", "message", …}}``; a 401 says how to do better.
 
     What is in ``beside`` goes beside ``error``.
     """
@@ -129,8 +131,6 @@ def refusal(
     response = answer(printable(said), status=status)
     if status == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = 'Bearer realm="authsvc"'
-    if status == web.HTTPServiceUnavailable.status_code:
-        response.headers["Retry-After"] = retry_after()
     return response
 
 

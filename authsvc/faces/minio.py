@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 from marshmallow import fields, post_load, validate
 
-from authsvc.errors import AuthError, Denied, Malformed, SchemeRefused, Timeless, Unavailable
+from authsvc.errors import AuthError, Denied, Malformed, SchemeRefused, Timeless
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import MINIO
 from authsvc.faces.face import (
@@ -28,7 +28,6 @@ from authsvc.faces.face import (
     described_yes,
     note,
     printable,
-    retry_after,
 )
 from authsvc.faces.forward_auth.identity import roles
 from authsvc.faces.options import Table, read_table
@@ -189,7 +188,4 @@ def _session(credential: Credential, options: MinIOOptions, *, now: float) -> di
 def _refusal(request: web.Request, error: AuthError) -> web.Response:
     note(request, **described_no(error))
     status, code = MINIO.say(error)
-    response = answer({"reason": printable(f"{code}: {error.message}")}, status=status)
-    if isinstance(error, Unavailable):
-        response.headers["Retry-After"] = retry_after()
-    return response
+    return answer({"reason": printable(f"{code}: {error.message}")}, status=status)

@@ -188,6 +188,13 @@ async def test_could_not_tell_is_503(client, world):
     assert [event["verdict"] for event in world.events] == ["unavailable"] * 3
 
 
+async def test_a_no_has_one_name_in_the_log_whoever_is_told_it(client, world):
+    for headers, status in (({}, 404), ({"Authorization": "Bearer nobody"}, 401)):
+        response = await client.post("/v1/users/lookup", json={"access_key": "NOBODY"}, headers=headers)
+        assert response.status == status
+    assert [event["verdict"] for event in world.events] == ["deny"] * 2
+
+
 class Refuses:
     """A use case that has one error to give."""
 

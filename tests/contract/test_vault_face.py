@@ -84,6 +84,7 @@ async def test_only_those_with_the_grant_are_told(world, headers, path):
         answer = await client.get(f"{path}/ALICEKEY", headers=headers)
         assert (answer.status, await answer.json()) == (403, {"errors": ["permission denied"]})
     assert not world.decisions.all
+    assert world.events[-1]["verdict"] == "deny"
 
 
 async def test_what_could_not_be_found_out_is_not_missing(world):

@@ -126,7 +126,7 @@ def _check_role(who: Principal, command: Command) -> None:
 
 def _refusal(request: web.Request, error: AuthError, tone: _Tone) -> web.Response:
     unavailable = isinstance(error, Unavailable)
-    note(request, verdict="unavailable" if unavailable else "deny", reason=type(error).__name__)
+    note(request, verdict=error.verdict, reason=type(error).__name__)
     text = error.default if unavailable else NOT_VERIFIED
     response = failure(tone.name, CLIENT_API.say(error).status, text, json=tone.json)
     if unavailable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, Malformed, Unavailable
+from authsvc.errors import AuthError, Malformed
 from authsvc.faces.body import expect_later
 from authsvc.faces.callers import require
 from authsvc.faces.face import SERVICE, http_refusal, note, printable, refusal
@@ -47,8 +47,7 @@ def route(
             request[REQUEST_ID] = _request_id(request)
             return await respond(request, request.app[SERVICE], caller)
         except AuthError as error:
-            verdict = "unavailable" if isinstance(error, Unavailable) else "deny"
-            note(request, verdict=verdict, **_cause(error))
+            note(request, verdict=error.verdict, **_cause(error))
             return said(request, error, dialect)
         except web.HTTPException as error:
             return http_refusal(error)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, Malformed, Unavailable
+from authsvc.errors import AuthError, Malformed
 from authsvc.faces.body import expect_later
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import Said
-from authsvc.faces.face import SERVICE, answer, note, printable, retry_after
+from authsvc.faces.face import SERVICE, answer, note, printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -112,7 +112,7 @@ class Exchange:
 
 def _refusal(request: web.Request, error: AuthError, dialect: Dialect) -> web.Response:
     reason = error.detail.get("reason") or type(error).__name__
-    note(request, verdict="unavailable" if isinstance(error, Unavailable) else "deny", reason=reason)
+    note(request, verdict=error.verdict, reason=reason)
     field = error.detail.get("field")
     return _said(dialect.say(error), error.message if field is None else f"{field}: {error.message}")
 
@@ -128,6 +128,4 @@ def _said(said: Said, message: str) -> web.Response:
     response = answer({"error": described}, status=said.status)
     if said.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Keystone"
-    if said.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = retry_after()
     return response

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiohttp import web
 
-from authsvc.errors import AccountProblem, AuthError, Unavailable
+from authsvc.errors import AccountProblem, AuthError
 from authsvc.faces.body import expect_later, read_body
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import NATIVE
@@ -81,8 +81,7 @@ def check_media_type(request: web.Request) -> None:
 
 
 def _refusal(request: web.Request, error: AuthError) -> web.Response:
-    verdict = "unavailable" if isinstance(error, Unavailable) else "refused"
-    note(request, verdict=verdict, reason=type(error).__name__)
+    note(request, verdict=error.verdict, reason=type(error).__name__)
     status, code = NATIVE.say(error)
     field = error.detail.get("field")
     if field is not None:

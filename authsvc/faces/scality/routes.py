@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from authsvc.errors import AuthError, Denied, Malformed, Unavailable
+from authsvc.errors import AuthError, Denied, Malformed
 from authsvc.faces.callers import require
 from authsvc.faces.dialects import SCALITY
 from authsvc.faces.face import (
@@ -22,7 +22,6 @@ from authsvc.faces.face import (
     described_yes,
     note,
     printable,
-    retry_after,
 )
 from authsvc.faces.scality.accounts import user_info
 
@@ -142,7 +141,4 @@ def _refusal(request: web.Request, error: AuthError) -> web.Response:
     note(request, **described_no(error))
     status, code = SCALITY.say(error)
     document = {"ErrorResponse": {"Error": {"Code": code, "Message": printable(error.message)}}}
-    response = answer(document, status=status)
-    if isinstance(error, Unavailable):
-        response.headers["Retry-After"] = retry_after()
-    return response
+    return answer(document, status=status)

@@ -16,14 +16,13 @@ from authsvc.errors import (
     AuthError,
     CallerUnauthorized,
     Malformed,
-    Unavailable,
     UnknownAccessKey,
 )
 from authsvc.faces.body import expect_later, read_body
 from authsvc.faces.callers import bearer_tokens, certificate_names, require
 from authsvc.faces.dialects import VAULT
 from authsvc.faces.documents import parse
-from authsvc.faces.face import SERVICE, Face, answer, note, retry_after
+from authsvc.faces.face import SERVICE, Face, answer, note
 from authsvc.faces.vault.options import options_of
 from authsvc.model import AccessKey, AccountType
 
@@ -89,15 +88,12 @@ def _guarded(
         except web.HTTPException as error:
             return answer({"errors": [error.reason]}, status=error.status)
         except AuthError as error:
-            verdict = "unavailable" if isinstance(error, Unavailable) else "refused"
-            note(request, verdict=verdict, reason=str(error.detail.get("reason") or type(error).__name__))
+            reason = str(error.detail.get("reason") or type(error).__name__)
+            note(request, verdict=error.verdict, reason=reason)
             status, code = VAULT.say(error)
             if unknown_caller is not None and isinstance(error, CallerUnauthorized):
                 status, code = unknown_caller, "invalid role or secret ID"
-            response = answer({"errors": [code] if code != "not found" else []}, status=status)
-            if isinstance(error, Unavailable):
-                response.headers["Retry-After"] = retry_after()
-            return response
+            return answer({"errors": [code] if code != "not found" else []}, status=status)
 
     return guarded
 
