@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -40,10 +40,9 @@ class Span(Protocol):
         ...
 
 
-Trace = Callable[[Mapping[str, str]], AbstractContextManager[Span | None]]
+Trace = Callable[[Mapping[str, str]], AbstractContextManager[Span]]
 """Opens the span of a request with these headers."""
 
-_UNTRACED: AbstractContextManager[None] = nullcontext()
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger(__name__)
 
@@ -75,15 +74,16 @@ def make_app(
 
     app = web.Application(
         client_max_size=MAX_BODY,
-        middlewares=[_witness(tell or _tell_nobody, traffic or Traffic(), trace or _follow_nothing)],
+        middlewares=[_witness(tell or _tell_nobody, traffic or Traffic(), trace)],
     )
     app.cleanup_ctx.append(service)
     app.router.add_routes(routes_of(faces, callers))
     return app
 
 
-def _witness(tell: Tell, traffic: Traffic, trace: Trace) -> Any:
+def _witness(tell: Tell, traffic: Traffic, trace: Trace | None) -> Any:
     """Make the middleware that sees every request out: with an answer whatever happens, and one event."""
+    answer = _answer if trace is None else _followed(trace)
 
     @web.middleware
     async def witness(request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -97,30 +97,39 @@ def _witness(tell: Tell, traffic: Traffic, trace: Trace) -> Any:
             "seconds": 0.0,
         }
         request[NOTES] = event
-        with traffic, trace(request.headers) as span:
-            if span is not None:
-                event.update(span.ids)
-            try:
-                response = await handler(request)
-            except web.HTTPException as error:
-                response = http_refusal(error)
-            except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
-                _log.exception("a fault of ours")
-                response = internal_error()
+        with traffic:
+            response = await answer(request, handler)
             if traffic.closing:
                 response.force_close()
-            event["status"] = response.status
             event["seconds"] = round(time.perf_counter() - began, 6)
-            if span is not None:
-                span.tell(event)
         tell(event)
         return response
 
     return witness
 
 
-def _follow_nothing(_headers: Mapping[str, str]) -> AbstractContextManager[None]:
-    return _UNTRACED
+async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = http_refusal(error)
+    except Exception:  # noqa: BLE001 - the last line; nothing may leave here unanswered
+        _log.exception("a fault of ours")
+        response = internal_error()
+    request[NOTES]["status"] = response.status
+    return response
+
+
+def _followed(trace: Trace) -> Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]:
+    async def followed(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        event = request[NOTES]
+        with trace(request.headers) as span:
+            event.update(span.ids)
+            response = await _answer(request, handler)
+            span.tell(event)
+        return response
+
+    return followed
 
 
 def _tell_nobody(_event: dict[str, Any]) -> None:

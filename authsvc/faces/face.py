@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from authsvc.service.service import Service
 
@@ -26,7 +27,7 @@ NOTES: Final = web.RequestKey("notes", dict[str, Any])
 """Where a request keeps the fields of the one line it leaves in the log."""
 
 JSON: Final = "application/json"
-_JSON: Final = MappingProxyType({"Content-Type": JSON})
+_JSON: Final = CIMultiDictProxy(CIMultiDict({"Content-Type": JSON}))
 _write = msgspec.json.Encoder().encode
 
 
@@ -70,9 +71,8 @@ def _shared(roots: Sequence[tuple[Face, web.RouteDef]]) -> Sequence[web.RouteDef
 
 def note(request: web.Request, **fields: Any) -> None:
     """Add fields to the request's log line, if it leaves one; never a token, signature, query or secret."""
-    notes = request.get(NOTES)
-    if notes is not None:
-        notes.update(fields)
+    with suppress(KeyError):
+        request[NOTES].update(fields)
 
 
 def described_yes(verified: Verified, *, use_case: str = "verify") -> dict[str, Any]:

@@ -153,14 +153,15 @@ class Policy:
     def _check_scope(self, claim: Claim, expect: Expectation) -> None:
         if claim.scope is None:
             return
-        services = frozenset({expect.service}) if expect.service else self.services
-        if claim.presented and claim.scope.service not in self.presented_services:
-            _refuse_scope(claim, "service", claim.scope.service, sorted(self.presented_services))
-        regions = {expect.region} if expect.region else self.regions
-        if services and claim.scope.service not in services:
-            _refuse_scope(claim, "service", claim.scope.service, sorted(services))
-        if regions and not _is_for(claim.scope, regions):
-            given = claim.scope.region or ",".join(claim.scope.region_set)
+        scope = claim.scope
+        if claim.presented and scope.service not in self.presented_services:
+            _refuse_scope(claim, "service", scope.service, sorted(self.presented_services))
+        services = (expect.service,) if expect.service else self.services
+        if services and scope.service not in services:
+            _refuse_scope(claim, "service", scope.service, sorted(services))
+        regions = (expect.region,) if expect.region else self.regions
+        if regions and not _is_for(scope, regions):
+            given = scope.region or ",".join(scope.region_set)
             _refuse_scope(claim, "region", given, sorted(regions))
 
 

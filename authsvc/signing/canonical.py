@@ -64,7 +64,7 @@ def canonical_query(pairs: Iterable[QueryPair]) -> str:
     """
     encoded = [(_component(name), _component(value) if value else "") for name, value in pairs]
     encoded.sort()
-    return "&".join([f"{name}={value}" for name, value in encoded])
+    return "&".join(["=".join(pair) for pair in encoded])
 
 
 def canonical_headers(fields: Mapping[str, Sequence[str]], names: Iterable[str]) -> str:

@@ -37,6 +37,7 @@ __all__ = [
 ALGORITHMS: Final = frozenset({"HmacSHA1", "HmacSHA512"})
 _DIGESTS: Final = MappingProxyType({"HmacSHA1": "sha1", "HmacSHA512": "sha512"})
 _BY_LENGTH: Final = MappingProxyType({20: "HmacSHA1", 64: "HmacSHA512"})
+_MARKS: Final = frozenset({"apikey", "signature"})
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\[\]-]+", re.ASCII)
 _LONGEST_KEY: Final = 256
 _CONFIDENTIAL: Final = re.compile(
@@ -104,6 +105,11 @@ def canonical_string(parameters: Mapping[str, str], spelling: Spelling = SERVER)
     return text.lower()
 
 
+def _folded(name: str) -> str:
+    """Decode a name before its case is lost: Java, too, takes a Kelvin sign for a k."""
+    return (decode(name) or "").lower()
+
+
 def _encoded(value: str, spelling: Spelling) -> str:
     # Most values are a word or a number, which no spelling changes.
     return value if value.isascii() and value.isalnum() else quote(value, safe=spelling.literal)
@@ -131,11 +137,9 @@ class CloudStack:
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether query or form hold a signature and an API key, and no mark of an AWS scheme."""
         names = form.names(request)
-        if not names or "AWSAccessKeyId" in names or "X-Amz-Algorithm" in names:
+        if len(names) < len(_MARKS) or "AWSAccessKeyId" in names or "X-Amz-Algorithm" in names:
             return False
-        # Decoded first: Java, too, takes a Kelvin sign for a k.
-        folded = [(decode(name) or "").lower() for name in names]
-        return "apikey" in folded and "signature" in folded
+        return set(map(_folded, names)) >= _MARKS
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the request apart.

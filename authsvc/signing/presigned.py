@@ -41,7 +41,7 @@ def parameters(request: SignedRequest) -> list[tuple[str, str]]:
 
 def beside_a_header(request: SignedRequest) -> bool:
     """Say whether the query holds a signature's parameter in any case: a store blind to case would read it as one."""
-    return any(name.lower() in _FOLDED for name in request.names)
+    return not _FOLDED.isdisjoint(map(str.lower, request.names))
 
 
 def from_query(request: SignedRequest, algorithm: str) -> Presented:

@@ -156,7 +156,11 @@ class S3V2:
 
 def _in_header(request: SignedRequest) -> bool:
     values = request.fields.get("authorization")
-    return values is not None and any(value == "AWS" or value.startswith("AWS ") for value in values)
+    return values is not None and any(map(_is_mechanism, values))
+
+
+def _is_mechanism(value: str) -> bool:
+    return value.startswith("AWS ") or value == "AWS"
 
 
 def _authorization(request: SignedRequest) -> tuple[AccessKey, str]:
