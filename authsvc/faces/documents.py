@@ -11,6 +11,8 @@ from authsvc.errors import Malformed
 
 T = TypeVar("T")
 
+_written = msgspec.json.Encoder().encode
+
 
 def parse(raw: bytes) -> Any:
     """Return the document.
@@ -54,7 +56,7 @@ def _may_repeat(raw: bytes, document: Any) -> bool:
     """
     if b"\\" in raw and b"\\u0022" in raw:
         return True
-    return msgspec.json.encode(document).count(b'"') != raw.count(b'"')
+    return _written(document).count(b'"') != raw.count(b'"')
 
 
 def _repeats(raw: bytes) -> bool:

@@ -8,6 +8,7 @@ import os
 import select
 import threading
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Self
 
 import aiohttp
@@ -27,7 +28,7 @@ EVERY = 0.1
 AT_ONCE = select.PIPE_BUF
 """Bytes in one write at most, but for a longer line: so many reach a pipe in one piece, whoever else writes to it."""
 
-_PLAIN = (str, int, float, datetime, type(None))
+_PLAIN = frozenset({str, int, float, bool, datetime, type(None)})
 _write = msgspec.json.Encoder().encode
 
 
@@ -83,7 +84,8 @@ class LineLog:
 
     def _line(self, now: datetime, fields: dict[str, Any]) -> bytes:
         try:
-            return _write({"time": now, **_plain(fields)}) + b"\n"
+            shown = fields if _PLAIN.issuperset(map(type, fields.values())) else _plain(fields)
+            return _write({"time": now, **shown}) + b"\n"
         except (ValueError, RuntimeError):  # text that is no UTF-8, or an event that was changed after all
             self.dropped += 1
             return b""
@@ -134,10 +136,10 @@ def _is_no_fault(record: logging.LogRecord) -> bool:
 
 def _plain(value: Any) -> Any:
     """Make of anything but text, numbers and times the name of its type: nothing that strays into an event is shown."""
-    if isinstance(value, _PLAIN):
+    if type(value) in _PLAIN or isinstance(value, Enum):
         return value
     if isinstance(value, dict):
-        return {str(name): item if type(item) is str else _plain(item) for name, item in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return f"<{type(value).__name__}>"

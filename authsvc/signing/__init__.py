@@ -33,6 +33,7 @@ __all__ = [
     "SchemeName",
     "Scope",
     "SignedRequest",
+    "at_sight",
     "prove",
     "prove_chunks",
     "read",
@@ -40,6 +41,8 @@ __all__ = [
 
 _OVERRIDES = re.compile(r"response-(?:content-(?:disposition|encoding|language|type)|cache-control|expires)")
 _NEVER_IN_A_HEADER = frozenset({"sigv2", "sigv4-post", "s3v2-post"})
+_MARKS = frozenset({"apikey", "awsaccesskeyid", "x-amz-algorithm", "x-amz-credential", "x-amz-signature"})
+"""Names of parameters, in lower case, without one of which no scheme recognises a request by its query."""
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -51,14 +54,7 @@ def read(schemes: Sequence[Scheme], request: SignedRequest) -> Claim:
         MultipleMechanisms: More than one does, or an Authorization of another kind stands beside it.
         Malformed: The scheme that knows it cannot read it; ``error.scheme`` names the scheme.
     """
-    known = [scheme for scheme in schemes if scheme.recognises(request)]
-    if not known:
-        if request.fields.get("authorization"):
-            raise UnknownMechanism(argument_name="Authorization")
-        raise _unsigned(request)
-    if len(known) > 1:
-        raise MultipleMechanisms
-    (scheme,) = known
+    scheme = at_sight(schemes, request) or _recognised(schemes, request)
     try:
         if "%" in request.target and _BROKEN_ESCAPE.search(request.target):
             raise MalformedTarget
@@ -86,6 +82,37 @@ def prove(schemes: Sequence[Scheme], claim: Claim, verifier: Verifier) -> None:
         scheme.prove_by_public_key(claim, verifier)
     else:
         raise SecretNotHeld
+
+
+def at_sight(schemes: Sequence[Scheme], request: SignedRequest) -> Scheme | None:
+    """Return the scheme of a request that is signed in its one Authorization header and, clearly, nowhere else.
+
+    It is the one that alone recognises the request; None if each has to be asked.
+    """
+    values = request.fields.get("authorization", ())
+    if len(values) != 1 or request.body or not _are_unmarked(request.names):
+        return None
+    mechanism = values[0].partition(" ")[0]
+    for scheme in schemes:
+        if scheme.mechanism == mechanism:
+            return scheme
+    return None
+
+
+def _are_unmarked(names: tuple[str, ...]) -> bool:
+    """Say whether parameters of these names mark no signature, were case no matter; one that is escaped may."""
+    return _MARKS.isdisjoint(map(str.lower, names)) and "%" not in "".join(names)
+
+
+def _recognised(schemes: Sequence[Scheme], request: SignedRequest) -> Scheme:
+    known = [scheme for scheme in schemes if scheme.recognises(request)]
+    if not known:
+        if request.fields.get("authorization"):
+            raise UnknownMechanism(argument_name="Authorization")
+        raise _unsigned(request)
+    if len(known) > 1:
+        raise MultipleMechanisms
+    return known[0]
 
 
 def _unsigned(request: SignedRequest) -> Unsigned:

@@ -92,12 +92,18 @@ class Scheme(Protocol):
     """One way of signing. Pure: text in, claim out.
 
     ``name`` is the scheme's name in answers and settings. A scheme that has variants on the wire (header and
-    presigned, several digests) is still one scheme.
+    presigned, several digests) is still one scheme. ``mechanism`` is the word that its Authorization headers begin
+    with (RFC 9110 §11.4), None where it has none.
     """
 
     @property
     def name(self) -> SchemeName:
         """Return the scheme's name."""
+        ...
+
+    @property
+    def mechanism(self) -> str | None:
+        """Return the mechanism."""
         ...
 
     def recognises(self, request: SignedRequest) -> bool:

@@ -131,6 +131,7 @@ class CloudStack:
     """
 
     name: ClassVar[SchemeName] = "cloudstack"
+    mechanism: ClassVar[str | None] = None
     algorithms: frozenset[str] = ALGORITHMS
     lenient: bool = False
 

@@ -71,6 +71,7 @@ class S3V2:
     """
 
     name: ClassVar[SchemeName] = "s3v2"
+    mechanism: ClassVar[str | None] = "AWS"
     sub_resources: frozenset[str] = SUB_RESOURCES
 
     def recognises(self, request: SignedRequest) -> bool:

@@ -31,10 +31,11 @@ class S3V2Post:
     """The scheme ``s3v2-post``."""
 
     name: ClassVar[SchemeName] = "s3v2-post"
+    mechanism: ClassVar[str | None] = None
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether a form carries one of the fields of a V2 signature."""
-        return marks(request, _MARKS)
+        return bool(request.body) and marks(request, _MARKS)
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the form apart.

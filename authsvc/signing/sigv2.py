@@ -119,6 +119,7 @@ class SigV2:
     """
 
     name: ClassVar[SchemeName] = "sigv2"
+    mechanism: ClassVar[str | None] = None
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether query or form are signed for a Query API; an S3 presigned query is another scheme."""

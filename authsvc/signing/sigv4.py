@@ -86,6 +86,7 @@ class SigV4:
     """
 
     name: ClassVar[SchemeName] = "sigv4"
+    mechanism: ClassVar[str | None] = ALGORITHM
     s3_services: frozenset[str] = S3_SERVICES
 
     def recognises(self, request: SignedRequest) -> bool:

@@ -112,6 +112,7 @@ class SigV4A:
     """The scheme ``sigv4a``; ``s3_services`` as in ``SigV4``."""
 
     name: ClassVar[SchemeName] = "sigv4a"
+    mechanism: ClassVar[str | None] = ALGORITHM
     s3_services: frozenset[str] = S3_SERVICES
 
     def recognises(self, request: SignedRequest) -> bool:

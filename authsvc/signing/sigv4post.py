@@ -33,11 +33,12 @@ class SigV4Post:
     """The scheme ``sigv4-post``; ``s3_services`` are the services that take forms."""
 
     name: ClassVar[SchemeName] = "sigv4-post"
+    mechanism: ClassVar[str | None] = None
     s3_services: frozenset[str] = S3_SERVICES
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether a form carries one of the fields of a V4 signature."""
-        return marks(request, _MARKS)
+        return bool(request.body) and marks(request, _MARKS)
 
     def read(self, request: SignedRequest) -> Claim:
         """Take the form apart.
