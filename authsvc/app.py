@@ -84,15 +84,21 @@ def make_app(
 def _witness(tell: Tell, traffic: Traffic, trace: Trace | None) -> Any:
     """Make the middleware that sees every request out: with an answer whatever happens, and one event."""
     answer = _answer if trace is None else _followed(trace)
+    names: dict[web.AbstractRoute, str] = {}
 
     @web.middleware
     async def witness(request: web.Request, handler: _Handler) -> web.StreamResponse:
         began = time.perf_counter()
-        route = request.match_info.route.resource
+        route = request.match_info.route
+        name = names.get(route)
+        if name is None:
+            name = _name(route)
+            if name:  # what is no route of ours is made anew for each request
+                names[route] = name
         event: dict[str, Any] = {
             "event": "request",
             "method": request.method,
-            "route": "" if route is None else route.canonical,
+            "route": name,
             "status": 0,
             "seconds": 0.0,
         }
@@ -106,6 +112,10 @@ def _witness(tell: Tell, traffic: Traffic, trace: Trace | None) -> Any:
         return response
 
     return witness
+
+
+def _name(route: web.AbstractRoute) -> str:
+    return "" if route.resource is None else route.resource.canonical
 
 
 async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 from authsvc.errors import CallerForbidden, CallerUnauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from aiohttp import web
 
@@ -209,12 +209,10 @@ def certificate_names(request: web.Request) -> Iterable[tuple[str, str]]:
     return names
 
 
-def bearer_tokens(request: web.Request) -> Iterator[str]:
-    """Yield the tokens in ``Authorization: Bearer``; an Authorization of another kind holds none."""
-    for value in request.headers.getall("Authorization", ()):
-        bearer = _BEARER.fullmatch(value)
-        if bearer is not None:
-            yield bearer[1]
+def bearer_tokens(request: web.Request) -> Sequence[str]:
+    """Return the tokens in ``Authorization: Bearer``; an Authorization of another kind holds none."""
+    found = map(_BEARER.fullmatch, request.headers.getall("Authorization", ()))
+    return [bearer[1] for bearer in found if bearer is not None]
 
 
 def _place(number: int, entry: Mapping[str, Any]) -> str:
