@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from authsvc.service.service import Service
 
@@ -26,7 +25,7 @@ NOTES: Final = web.RequestKey("notes", dict[str, Any])
 """Where a request keeps the fields of the one line it leaves in the log."""
 
 JSON: Final = "application/json"
-_JSON: Final = CIMultiDictProxy(CIMultiDict({"Content-Type": JSON}))
+_JSON: Final = {"Content-Type": JSON}
 _write = msgspec.json.Encoder().encode
 
 
