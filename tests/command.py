@@ -49,7 +49,12 @@ LIBRARIES = (
 def command(
     *words: str, text: str = "", environment: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Run it; if it takes longer than a minute, SIGALRM ends it."""
+    """Run it; if it takes longer than a minute, SIGALRM ends it.
+
+    What is meant for the interpreter is heard by one that starts: with `PYTHON…` in the environment, one does.
+    """
+    if any(name.startswith("PYTHON") for name in environment or ()):
+        return command_by_itself(*words, text=text, environment=environment, cwd=cwd)
     asked = json.dumps([words, {"PATH": os.environ["PATH"], **(environment or {})}, str(cwd)])
     with ExitStack() as stack:
         files = [stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(4)]
@@ -64,6 +69,22 @@ def command(
         for file in files:
             file.seek(0)
         return subprocess.CompletedProcess(words, status, files[2].read(), files[3].read())
+
+
+def command_by_itself(
+    *words: str, text: str = "", environment: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run it by an interpreter that starts with nothing, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "authsvc", *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], **(environment or {})},
+    )
 
 
 @functools.cache

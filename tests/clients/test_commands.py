@@ -6,11 +6,8 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import os
 import secrets
 import socket
-import subprocess
-import sys
 import threading
 import tomllib
 
@@ -23,7 +20,7 @@ from authsvc.faces.keystone.passwords import PasswordHash
 from tests.clients.capture import Store
 from tests.clients.conftest import running_region
 from tests.clients.senders import REGION, curl, run
-from tests.command import command
+from tests.command import command, command_by_itself
 from tests.faultproxy import FaultProxy
 from tests.processes import free_port
 from tests.region import Authsvc, ask, await_that, signed
@@ -125,15 +122,7 @@ def test_a_command_whose_help_tells_of_no_settings_reads_none(name, tmp_path):
 def test_the_tests_own_way_to_run_a_command_tells_what_a_user_is_told(words, sqlite, tmp_path):
     """By a process that has imported the libraries already: see `tests.command`."""
     text = "GET /b/k HTTP/1.1\nHost: s3.example.com\n\n"
-    by_itself = subprocess.run(
-        [sys.executable, "-m", "authsvc", *words],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], **sqlite},
-    )
+    by_itself = command_by_itself(*words, text=text, environment=sqlite, cwd=tmp_path)
     done = command(*words, text=text, environment=sqlite, cwd=tmp_path)
     said = (by_itself.returncode, by_itself.stdout, by_itself.stderr)
     assert (done.returncode, done.stdout, done.stderr) == said
@@ -435,7 +424,7 @@ def test_explain_without_a_secret_shows_the_steps(dump):
 
 def test_what_is_no_request_is_one_line():
     assert "METHOD TARGET" in failed("explain", text="hello\n\nworld")
-    assert failed("explain", text="{}") == "authsvc: method: must be a string"
+    assert failed("explain", text="{}") == "authsvc: method: Missing data for required field."
 
 
 def test_a_forgotten_key_is_asked_for_again(cloudstack, region, redis_server):
