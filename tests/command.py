@@ -39,6 +39,7 @@ LIBRARIES = (
     "cryptography.x509",
     "lxml.etree",
     "marshmallow",
+    "msgspec",
     "prometheus_client",
     "redis.asyncio.cluster",
     "sqlalchemy.dialects.sqlite.aiosqlite",
