@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.command import ROOT
+from tests.command import command
 from tests.receiver import Receiver
 from tests.region import Region, ask, await_that, shapes, signed
 
@@ -69,23 +65,16 @@ def test_a_collector_that_is_away_keeps_nobody_waiting(mariadb, redis_server, tm
     ],
 )
 def test_an_extra_that_is_missing_is_named(tmp_path, setting, value, package, extra):
-    # An interpreter of its own: what is missing has to be so from its beginning.
     (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{package!r}] = None")
-    done = subprocess.run(
-        [sys.executable, "-m", "authsvc", "serve"],
-        env={
-            "PATH": os.environ["PATH"],
+    done = command(
+        "serve",
+        environment={
             "PYTHONPATH": str(tmp_path),
             setting: value,
             "AUTHSVC_PORT": "0",
             "AUTHSVC_OPS_PORT": "0",
             "AUTHSVC_DATABASE_URL": "sqlite://",
         },
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
     )
     assert done.returncode == 1
     assert done.stderr == f"authsvc: {setting}: needs the extra {extra}: pip install 'authsvc[{extra}]'\n"
