@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from authsvc.service.service import Service
     from authsvc.service.verify import Verified
 
-_AT_ONCE: Final = 32
+_AT_ONCE: Final = 16
+"""Questions of a batch under way at most: twice as many as a process has connections to its database."""
+
 _IN_A_ROW: Final = 16
 """Questions of a batch that may follow each other before somebody else's request has its turn: about a millisecond."""
 
