@@ -96,7 +96,7 @@ def _claim(
     if s3:
         require_lifetime(presented)
     names = signed_names(presented.signed_headers, request.fields, presented.refuse)
-    seen = request.body_hash() if request.body is not None else request.body_sha256
+    seen = request.body_sha256 if request.body is None else _hash_of_body(request)
     line = _payload_line(request, presented, names, seen or EMPTY_SHA256, s3=s3)
     mode = payload.mode(line, algorithm)
     chunks = _chunks(request, presented, mode, algorithm) if mode.startswith("streaming") else None
@@ -132,6 +132,14 @@ def _claim(
         chunks=chunks,
         objection=None if chunks is None else streaming.objection(request, chunks),
     )
+
+
+def _hash_of_body(request: SignedRequest) -> str:
+    """Return the hash of the body that came along; one that is stated beside it has to be the same."""
+    computed = request.body_hash()
+    if request.body_sha256 not in (None, computed):
+        raise Malformed("body_sha256 is not the hash of the body beside it", field="body_sha256")
+    return computed
 
 
 def _chunks(request: SignedRequest, presented: Presented, mode: Payload, algorithm: str) -> Chunks:

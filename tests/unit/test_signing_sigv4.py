@@ -9,6 +9,7 @@ import pytest
 from authsvc import signing
 from authsvc.errors import (
     DuplicateParameter,
+    Malformed,
     MalformedAuthorization,
     MissingDate,
     MissingPayloadHash,
@@ -74,6 +75,13 @@ def test_the_body_hash_the_caller_saw_is_reported_beside_the_signed_one():
     seen = hashlib.sha256(b"another body").hexdigest()
     assert proven(v4_header("PUT", body_sha256=seen)).seen_body_sha256 == seen
     assert proven(v4_header("PUT", body=b"another body")).seen_body_sha256 == seen
+    assert proven(v4_header("PUT", body=b"another body", body_sha256=seen)).seen_body_sha256 == seen
+
+
+def test_a_hash_that_is_not_the_one_of_the_body_beside_it_is_no_request():
+    for body in (b"", b"a body"):
+        with pytest.raises(Malformed, match="beside it"):
+            SCHEME.read(v4_header("PUT", body=body, body_sha256="0" * 64))
 
 
 @pytest.mark.parametrize(
