@@ -35,11 +35,11 @@ async def read_body(request: web.Request, *, deadline: float = BODY_DEADLINE) ->
     headers = request.headers
     if "Content-Encoding" in headers:
         raise web.HTTPUnsupportedMediaType(reason="the body must not be compressed")
-    if (request.content_length or 0) > MAX_BODY:
+    content = request.content
+    if not content.is_eof() and (request.content_length or 0) > MAX_BODY:
         raise web.HTTPRequestEntityTooLarge(MAX_BODY)
     if "Expect" in headers:
         await _continue(request)
-    content = request.content
     try:
         if content.is_eof():
             body = content.read_nowait()

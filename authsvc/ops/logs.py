@@ -9,12 +9,15 @@ import select
 import threading
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BROKEN = (web.RequestPayloadError, HttpProcessingError, aiohttp.ClientError, ConnectionError)
 """What a connection breaks with that ends early, or carries no HTTP."""
@@ -25,11 +28,14 @@ CAPACITY = 10_000
 EVERY = 0.1
 """Seconds between two writes."""
 
+TOGETHER = 64
+"""Events made into lines at a time."""
+
 AT_ONCE = select.PIPE_BUF
 """Bytes in one write at most, but for a longer line: so many reach a pipe in one piece, whoever else writes to it."""
 
 _PLAIN = frozenset({str, int, float, bool, datetime, type(None)})
-_write = msgspec.json.Encoder().encode
+_JSON = msgspec.json.Encoder()
 
 
 class LineLog:
@@ -73,8 +79,7 @@ class LineLog:
     def _write(self) -> None:
         together: list[bytes] = []
         size = 0
-        while self._events:
-            line = self._line(*self._events.popleft())
+        for line in self._lines():
             if together and size + len(line) > AT_ONCE:
                 self._put(together)
                 together, size = [], 0
@@ -82,13 +87,24 @@ class LineLog:
             size += len(line)
         self._put(together)
 
-    def _line(self, now: datetime, fields: dict[str, Any]) -> bytes:
+    def _lines(self) -> Iterator[bytes]:
+        """Take the events, and write some of them at a time."""
+        while self._events:
+            events = [
+                {"time": now, **(fields if _PLAIN.issuperset(map(type, fields.values())) else _plain(fields))}
+                for now, fields in (self._events.popleft() for _ in range(min(TOGETHER, len(self._events))))
+            ]
+            try:
+                yield from _JSON.encode_lines(events).splitlines(keepends=True)
+            except UnicodeEncodeError:  # in one of them; the others are fine
+                yield from filter(None, map(self._line, events))
+
+    def _line(self, event: dict[str, Any]) -> bytes | None:
         try:
-            shown = fields if _PLAIN.issuperset(map(type, fields.values())) else _plain(fields)
-            return _write({"time": now, **shown}) + b"\n"
-        except (ValueError, RuntimeError):  # text that is no UTF-8, or an event that was changed after all
+            return _JSON.encode(event) + b"\n"
+        except UnicodeEncodeError:
             self.dropped += 1
-            return b""
+            return None
 
     def _put(self, lines: list[bytes]) -> None:
         rest = b"".join(lines)
