@@ -155,8 +155,8 @@ class Callers:
             CallerUnauthorized: Nobody, somebody unknown, or more than one.
         """
         headers = request.headers
-        tokens = headers.getall("X-Auth-Token") if "X-Auth-Token" in headers else []
-        if bearer and "Authorization" in headers:
+        tokens = headers.getall("X-Auth-Token", [])
+        if bearer:
             tokens += bearer_tokens(request)
         names = certificate_names(request) if self._by_tls_name else ()
         return self.recognise(tokens, names, issued=issued)
@@ -185,7 +185,8 @@ class Callers:
                 self.rejects["unknown"] += 1
                 raise CallerUnauthorized("the caller token is not known here")
             shown.append(caller)
-        shown += self._certified(names)
+        if names:
+            shown += self._certified(names)
         if not shown:
             self.rejects["nothing"] += 1
             raise CallerUnauthorized

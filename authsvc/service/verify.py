@@ -15,7 +15,7 @@ from authsvc.service.policy import ANYTHING, check_body
 from authsvc.signing import presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from authsvc.model import AccessKey, Credential
     from authsvc.ports import Audit, Clock, Directory, EventSink
@@ -64,9 +64,9 @@ class Verify:
         self._audit = audit
         self._patient = 0
 
-    async def __call__(
+    def __call__(
         self, request: SignedRequest, *, caller: str, expect: Expectation = ANYTHING
-    ) -> Verified:
+    ) -> Awaitable[Verified]:
         """Return who signed the request.
 
         Args:
@@ -79,9 +79,9 @@ class Verify:
             Denied: The answer is no.
             Unavailable: It could not be found out.
         """
-        return await self._verify(partial(signing.read, self.schemes, request), caller=caller, expect=expect)
+        return self._verify(partial(signing.read, self.schemes, request), caller=caller, expect=expect)
 
-    async def string(
+    def string(
         self,
         *,
         access_key: str,
@@ -91,7 +91,7 @@ class Verify:
         expect: Expectation = ANYTHING,
         patience: float = 0.0,
         chunks: bool = False,
-    ) -> Verified:
+    ) -> Awaitable[Verified]:
         """Return who signed a string that the caller made of a request it saw and keeps to itself; of a chunk too, with ``chunks``.
 
         ``patience`` is for how many seconds the directory is asked again if it does not answer.
@@ -102,7 +102,7 @@ class Verify:
             Unavailable: It could not be found out.
         """
         read = partial(presented.read, access_key=access_key, text=text, signature=signature, chunks=chunks)
-        return await self._verify(read, caller=caller, expect=expect, patience=patience)
+        return self._verify(read, caller=caller, expect=expect, patience=patience)
 
     async def _verify(
         self, read: Callable[[], Claim], *, caller: str, expect: Expectation, patience: float = 0.0
