@@ -15,6 +15,9 @@ from tests.region import signed
 if TYPE_CHECKING:
     from tests.region import Region
 
+PEOPLE = ("admin", "alice", "bob")
+"""Whom they ask about."""
+
 
 class Load:
     """Callers that never ask twice: half of them keep their connections, half do not.
@@ -34,7 +37,7 @@ class Load:
         self.statuses: list[int] = []
         self.failures: list[str] = []
         self._address = urlsplit(url)
-        self._bodies = [json.dumps(signed(region.people[name])) for name in ("admin", "alice", "bob")]
+        self._bodies = [json.dumps(signed(region.people[name])) for name in PEOPLE]
         self._headers = {"Authorization": f"Bearer {region.token}", "Content-Type": "application/json"}
         self._pause = pause
         self._enough = threading.Event()

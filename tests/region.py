@@ -295,9 +295,11 @@ class Region:
         self.rows.update(table, self.people[name].key, secret_key=encrypt_v2(secret))
         return secret
 
-    def verify(self, question: Mapping[str, Any], *, token: str | None = None) -> Answer:
+    def verify(
+        self, question: Mapping[str, Any], *, token: str | None = None, url: str | None = None
+    ) -> Answer:
         return ask(
-            f"{self.authsvc.url}/v1/verify",
+            f"{url or self.authsvc.url}/v1/verify",
             "POST",
             json.dumps(question).encode(),
             {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/json"},

@@ -6,7 +6,6 @@ What it remembers are facts, with the time they were read; never a decision.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
@@ -38,6 +37,10 @@ MOST_WRITES = 256
 
 MOST_TAKEN_OVER = 10_000
 """Records a process takes over from the shared cache at its start: half a second of work."""
+
+PAUSES = (0.6, 0.6)
+"""Seconds after which a shared cache that did not answer is asked for them again: the first connection may take too long
+on a machine that is busy starting, and a breaker lets nobody try for half a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +137,13 @@ class CachedDirectory:
         """
         if self._shared is None:
             return
-        shared = self._shared
-        with contextlib.suppress(SharedCacheUnavailable):  # then each is looked for when it is asked for
-            async for page in shared.cache.pages(NAMES, most=MOST_TAKEN_OVER):
-                for name, sealed in page.items():
-                    self._take_over(shared, name, sealed)
+        for pause in (*PAUSES, 0.0):
+            try:
+                await self._take_all_over(self._shared)
+            except SharedCacheUnavailable:  # in the end each is looked for when it is asked for
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def forget(self, access_key: AccessKey) -> None:
         """Make what anybody in the region remembers of the key unusable.
@@ -197,6 +202,11 @@ class CachedDirectory:
             if record is not None:
                 news = self._local.put(access_key, record) or news
         return self._local.get(access_key) if news else None
+
+    async def _take_all_over(self, shared: Shared) -> None:
+        async for page in shared.cache.pages(NAMES, most=MOST_TAKEN_OVER):
+            for name, sealed in page.items():
+                self._take_over(shared, name, sealed)
 
     def _take_over(self, shared: Shared, name: str, sealed: bytes) -> None:
         """Remember the record; one that is of no use is nobody's question, and is not counted."""

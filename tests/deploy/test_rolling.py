@@ -7,9 +7,9 @@ import signal
 import pytest
 
 from tests.deploy.balancer import HAProxy
-from tests.load import Load
+from tests.load import PEOPLE, Load
 from tests.processes import free_port
-from tests.region import Authsvc, Region, await_that
+from tests.region import Authsvc, Region, await_that, signed
 
 ROUNDS, REQUESTS = 5, 10_000
 PAUSE = 0.01  # of each of eight callers: a load that two cores carry beside the processes that start
@@ -64,6 +64,12 @@ def started(region):
         pod.service.kill()
 
 
+def await_known(url, region):
+    """Ask about each person until there is an answer: a restart may lose nothing, but what nobody read yet is not there."""
+    for name in PEOPLE:
+        await_that(lambda name=name: region.verify(signed(region.people[name]), url=url).status == 200, name)
+
+
 def assert_nothing_failed(load):
     """Not one: nothing lost, nothing cut off, and no 503 from a process that is fresh from the start."""
     assert load.failures == []
@@ -76,6 +82,7 @@ def test_two_services_restarted_in_turn_fail_no_request(region, started):
     pods = [started(), started("--workers", "2")]
     with HAProxy(*((pod.port, pod.ops_port) for pod in pods)) as balancer:
         await_that(lambda: balancer.up() == 2, "both to be seen")
+        await_known(balancer.url, region)
         with Load(balancer.url, region, callers=8, pause=PAUSE) as load:
             for _ in range(ROUNDS):
                 for pod in pods:
@@ -91,6 +98,7 @@ def test_workers_replaced_behind_one_address_fail_no_request(region, started):
     pod = started("--workers", "2")
     with HAProxy((pod.port, pod.ops_port)) as balancer:
         await_that(lambda: balancer.up() == 1, "it to be seen")
+        await_known(balancer.url, region)
         with Load(balancer.url, region, callers=8, pause=PAUSE) as load:
             for round_ in range(1, ROUNDS + 1):
                 pod.service.signal(signal.SIGHUP)
@@ -106,6 +114,7 @@ def test_without_draining_requests_would_be_lost(region, started):
     pods = [started(), started()]
     with HAProxy(*((pod.port, pod.ops_port) for pod in pods)) as balancer:
         await_that(lambda: balancer.up() == 2, "both to be seen")
+        await_known(balancer.url, region)
         with Load(balancer.url, region, callers=8, pause=PAUSE) as load:
             for _ in range(ROUNDS):
                 for pod in pods:

@@ -68,6 +68,7 @@ def kept(mariadb, redis_server, tmp_path_factory):
 def lasting(kept):
     """A region for tests that leave as many workers as they found; what it told before is not looked at."""
     await_all(kept)
+    await_that(lambda: len(children(kept)) == COUNT, "those of the test before to be gone")
     kept.before = len(kept.authsvc.lines())
     return kept
 

@@ -121,7 +121,7 @@ def _upload_form(request: SignedRequest, _kind: str) -> tuple[Any, ...]:
     fields: dict[str, bytes] = {}
     for part in (request.body or b"").split(b"--" + boundary)[1:]:
         head, _, value = part.partition(b"\r\n\r\n")
-        name = re.search(rb'[; ]name="?([^";\r]+)', head)
+        name = re.search(rb'[; \t]name="?([^";\r]+)', head)
         if name is None or name[1].lower() == b"file":
             break
         fields[name[1].decode("latin-1").lower()] = value.removesuffix(b"\r\n")

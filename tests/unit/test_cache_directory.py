@@ -514,6 +514,20 @@ async def test_a_process_that_warmed_up_answers_though_everything_is_away(world)
         await world.source(world.process())
 
 
+async def test_a_shared_cache_that_hesitates_is_asked_for_them_again(world):
+    await world.source()
+    world.clock.advance(FRESH + 1)
+    fresh_from_the_start = world.process()
+    world.redis.down = True
+    warming = asyncio.create_task(fresh_from_the_start.warm_up())
+    await asyncio.sleep(0.01)
+    world.redis.down = False
+    await warming
+    world.origin.down = True
+    world.redis.down = True
+    assert await world.source(fresh_from_the_start) == "stale"
+
+
 async def test_what_was_taken_over_is_no_younger_than_it_is(world):
     await world.source()
     world.clock.advance(1.5)
