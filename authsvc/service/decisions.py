@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authsvc.errors import AccountProblem, AuditUnavailable, Unavailable
+from authsvc.errors import AccountProblem, AuditUnavailable
 from authsvc.ports import Decision
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def refused(use_case: str, error: AuthError, *, caller: str, seconds: float) -> 
     reason = error.detail["reason"] if isinstance(error, AccountProblem) else type(error).__name__
     return Decision(
         use_case=use_case,
-        verdict="unavailable" if isinstance(error, Unavailable) else "deny",
+        verdict=error.verdict,
         caller=caller,
         scheme=error.scheme,
         access_key=error.access_key,

@@ -20,7 +20,7 @@ _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def names(request: SignedRequest) -> Collection[str]:
     """Return the names of the parameters of query and form, each in its one spelling."""
-    form = _form(request) if request.body else None
+    form = _form(request)
     if form is None:
         return request.names
     return {*request.names, *(recode(name) for name, _ in _split(form.decode("latin-1")))}
@@ -35,7 +35,7 @@ def pairs(request: SignedRequest) -> Iterator[QueryPair]:
     if request.query is not None and not request.query.isascii():
         raise MalformedParameters("the query holds characters that have to be percent-encoded")
     yield from request.pairs
-    form = _form(request) if request.body else None
+    form = _form(request)
     if form is None:
         return
     if request.method != "POST":
@@ -66,6 +66,8 @@ def decoded(encoded: str) -> str:
 
 def _form(request: SignedRequest) -> bytes | None:
     """Return the body where it is a form."""
+    if not request.body:
+        return None
     types = request.fields.get("content-type", [])
     is_form = any(one.partition(";")[0].strip(" \t").lower() == _FORM for one in types)
     return request.body if is_form else None
