@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import socket
@@ -75,6 +76,18 @@ def listen_on(host: str, port: int) -> Listener:
     except BaseException:
         made.close()
         raise
+
+
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Close a server's sockets, and lose nobody whose connection was accepted.
+
+    asyncio makes something of a connection one turn of its loop after it has accepted it, and drops it without a
+    word if its server was closed in between.
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    await asyncio.sleep(0)
+    server.close()
 
 
 def address_of(listener: socket.socket, *, tls: bool = False) -> str:

@@ -10,7 +10,7 @@ import signal
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 
@@ -19,7 +19,7 @@ from authsvc.cli.ext_authz import answered
 from authsvc.cli.extras import open_tracing, tell_of_faults
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.files import Files
-from authsvc.cli.listener import AT_ONCE, BACKLOG, url
+from authsvc.cli.listener import AT_ONCE, BACKLOG, stop_accepting, url
 from authsvc.events.metrics import MetricsEvents
 from authsvc.faces.face import SERVICE
 from authsvc.ops.health import Health
@@ -48,6 +48,9 @@ KEEPALIVE = 75.0
 
 FINISH = 10.0
 """Seconds requests in flight get to finish once the sockets are closed."""
+
+REPLACED = signal.SIGUSR1
+"""Tells a worker that another has its place: it leaves new connections to that one, and ends with its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +129,14 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
             gc.freeze()
             event = "started" if inherited is None else "worker started"
             log.emit({"event": event, **asdict(sockets), "pid": os.getpid()})
-            await signalled(inherited.leash if inherited is not None else None)
+            replaced = await signalled(inherited.leash if inherited is not None else None)
             health.drain()
             traffic.closing = True
-            log.emit({"event": "draining", "seconds": settings.drain})
-            await asyncio.sleep(settings.drain)
+            log.emit({"event": "leaving" if replaced else "draining", "seconds": settings.drain})
+            if replaced:
+                traffic.patience = max(traffic.patience, settings.drain)
+            else:
+                await asyncio.sleep(settings.drain)
         log.emit({"event": "stopped"})
 
 
@@ -166,18 +172,18 @@ async def _listen(
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE, shutdown_timeout=FINISH)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
-    site: web.BaseSite
+    protocols = cast("web.Server", runner.server)
+    loop = asyncio.get_running_loop()
     if isinstance(at, tuple):
-        site = web.TCPSite(runner, *at, ssl_context=tls, backlog=BACKLOG)
+        server = await loop.create_server(protocols, *at, ssl=tls, backlog=BACKLOG)
     else:
-        site = web.SockSite(runner, at, ssl_context=tls, backlog=AT_ONCE)
         if ready is not None:
             await ready()
-    await site.start()
+        server = await loop.create_server(protocols, sock=at, ssl=tls, backlog=AT_ONCE)
     if traffic is not None:
-        stack.push_async_callback(traffic.end, within=FINISH)
-        stack.push_async_callback(site.stop)
-    return url(runner.addresses[0], tls=tls is not None)
+        stack.push_async_callback(traffic.end, lambda: len(protocols.connections), within=FINISH)
+    stack.push_async_callback(stop_accepting, server)
+    return url(server.sockets[0].getsockname(), tls=tls is not None)
 
 
 async def _ready(health: Health, inherited: Inherited) -> None:
@@ -188,26 +194,41 @@ async def _ready(health: Health, inherited: Inherited) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def signalled(leash: int | None = None) -> None:
-    """Wait for the first SIGTERM or SIGINT, or the end of the leash; the second of them ends the process at once."""
-    came = asyncio.Event()
+async def signalled(leash: int | None = None) -> bool:
+    """Wait for SIGTERM or SIGINT; as a worker, for the end of the leash too, or for another in its place.
+
+    The second of them ends the process at once, unless it was another's coming.
+
+    Returns:
+        Whether another has its place.
+    """
     loop = asyncio.get_running_loop()
+    came: asyncio.Future[bool] = loop.create_future()
+    asked = False
 
     def heard() -> None:
-        if came.is_set():
+        nonlocal asked
+        if asked:
             os._exit(1)
-        came.set()
+        asked = True
+        end()
+
+    def end(replaced: bool = False) -> None:
+        if not came.done():
+            came.set_result(replaced)
 
     def let_go() -> None:
         loop.remove_reader(leash or 0)
         heard()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):
+    with contextlib.suppress(NotImplementedError):
+        for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, heard)
+        if leash is not None:
+            loop.add_signal_handler(REPLACED, end, True)
     if leash is not None:
         loop.add_reader(leash, let_go)
-    await came.wait()
+    return await came
 
 
 def _teller(settings: Settings, log: LineLog, metrics: Metrics) -> Tell:

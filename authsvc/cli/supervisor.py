@@ -16,7 +16,7 @@ from aiohttp import web
 from authsvc.cli.ext_authz import check_port
 from authsvc.cli.files import read_callers, tls_context
 from authsvc.cli.listener import AT_ONCE, Listener, address_of, listen_on, pipe
-from authsvc.cli.process import FINISH, signalled
+from authsvc.cli.process import FINISH, REPLACED, signalled
 from authsvc.ops.logs import LineLog, capture_standard_logging
 from authsvc.ops.workers import make_workers_app, watched_workers
 
@@ -181,7 +181,7 @@ class Supervisor:
         former = self._places[place]
         self._fill(successor)
         self._tell("worker replaced", former, by=successor.process.pid)
-        self._send(former, signal.SIGTERM)
+        self._send(former, REPLACED)
         await former.process.wait()
         return True
 

@@ -1,12 +1,18 @@
-"""Requests in flight, so that the process does not end before they do."""
+"""Requests in flight and to come, so that the process does not end before they do."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+import contextlib
+from typing import TYPE_CHECKING, Self
 
-ARRIVE = 0.1
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ARRIVE = 0.5
 """Seconds for a request to arrive on a connection that was accepted at the last moment."""
+
+LOOK_EVERY = 0.02
 
 
 class Traffic:
@@ -17,11 +23,13 @@ class Traffic:
 
     Attributes:
         closing: Whether connections should end after their answer.
+        patience: Seconds in which those that are open may bring one more request.
     """
 
     def __init__(self) -> None:
         """Begin with nobody inside."""
         self.closing = False
+        self.patience = ARRIVE
         self._inside = 0
         self._left: asyncio.Event | None = None
 
@@ -34,15 +42,23 @@ class Traffic:
         if not self._inside and self._left is not None:
             self._left.set()
 
-    async def end(self, *, within: float) -> None:
-        """Begin to close, and return when nobody is inside, after ``within`` seconds at most."""
+    async def end(self, connections: Callable[[], int], *, within: float) -> None:
+        """Begin to close, and return when every connection has ended, or has had its time and holds no request.
+
+        Args:
+            connections: Says how many are open; no more may come.
+            within: Seconds that a request inside may take after that.
+        """
         self.closing = True
-        await asyncio.sleep(ARRIVE)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                # Looked for after a rest: what was accepted last is no connection yet.
+                await asyncio.sleep(LOOK_EVERY)
+                while connections():  # noqa: ASYNC110 - aiohttp tells of none that ends
+                    await asyncio.sleep(LOOK_EVERY)
         if not self._inside:
             return
         self._left = asyncio.Event()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._left.wait()
-        except TimeoutError:
-            pass

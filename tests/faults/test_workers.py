@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
+import json
 import os
 import re
 import secrets
@@ -33,7 +35,7 @@ def opened(mariadb, redis_server, folder, **options):
     seals = folder / "cache-keys"
     seals.write_text(new_seal(), encoding="utf-8")
     options = {
-        "AUTHSVC_DRAIN": "0.5",
+        "AUTHSVC_DRAIN": "3",
         "AUTHSVC_FRESH_FOR": "60",
         "AUTHSVC_CACHE_KEYS_FILE": str(seals),
         **options,
@@ -217,7 +219,34 @@ def test_what_cannot_serve_replaces_nobody(lasting):
     lasting.authsvc.stderr.write_text("")  # where the one that could not serve had said why
 
 
-@pytest.mark.parametrize("region", [{"AUTHSVC_DRAIN": "3"}], indirect=True)
+@pytest.mark.parametrize("region", [{"AUTHSVC_DRAIN": "300"}], indirect=True)
+def test_one_that_is_replaced_ends_with_the_last_of_its_connections(region):
+    before, question = children(region), json.dumps(signed(region.people["alice"]))
+    host, _, port = region.authsvc.url.removeprefix("http://").partition(":")
+    kept = http.client.HTTPConnection(host, int(port), timeout=10)
+    headers = {"Authorization": f"Bearer {region.token}", "Content-Type": "application/json"}
+
+    def sent_away():
+        kept.request("POST", "/v1/verify", question, headers)
+        answer = kept.getresponse()
+        assert (answer.status, answer.read() != b"") == (200, True)
+        return answer.headers["Connection"] == "close"
+
+    with contextlib.closing(kept):
+        assert not sent_away()
+        first = kept.sock
+        region.authsvc.signal(signal.SIGHUP)
+        await_that(lambda: told(region, "leaving"), "the first to be replaced", within=90)
+        assert answers(region, 20) == [200] * 20
+        await_that(sent_away, "the last answer of the one that has the connection", within=90)
+        assert kept.sock is not first
+    await_that(lambda: not before & children(region), "both to be gone", within=90)
+    for _ in range(2):  # in a hurry
+        region.authsvc.signal(signal.SIGTERM)
+        time.sleep(0.5)
+    assert region.authsvc.wait() == 1
+
+
 def test_sent_away_they_drain_and_leave_nobody_behind(region):
     workers = children(region)
     with Load(region.authsvc.url, region, pause=PAUSE) as load:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 
 import aiohttp
@@ -10,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from authsvc.cli.listener import Listener, address_of, listen_on
+from authsvc.cli.listener import Listener, address_of, listen_on, stop_accepting
 from authsvc.ops.site import make_ops_app
 from authsvc.ops.workers import Workers, make_workers_app, merged
 from tests.processes import free_port
@@ -147,3 +149,27 @@ def test_a_listener_listens_and_says_where(host):
 def test_an_address_that_is_taken_is_an_error():
     with listen_on("127.0.0.1", 0) as listener, pytest.raises(OSError, match="in use"):
         listen_on("127.0.0.1", listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_whoever_was_accepted_is_served_and_the_others_wait_for_the_next(turns):
+    """However many turns of the loop lie between a connection's coming and the end of accepting."""
+    with listen_on("127.0.0.1", 0) as listener, listener.dup() as successor:
+        server = await asyncio.get_running_loop().create_server(Greeting, sock=listener)
+        with socket.create_connection(listener.getsockname()[:2]) as caller:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await stop_accepting(server)
+            successor.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                accepted, _ = await asyncio.to_thread(successor.accept)
+                with accepted:
+                    accepted.sendall(b"welcome")
+            caller.settimeout(2)
+            assert await asyncio.to_thread(caller.recv, 7) == b"welcome"
+
+
+class Greeting(asyncio.Protocol):
+    def connection_made(self, transport):
+        transport.write(b"welcome")
+        transport.close()
