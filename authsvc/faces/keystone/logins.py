@@ -38,8 +38,10 @@ async def log_in(exchange: Exchange, request: web.Request) -> web.Response:
         Overloaded: Too many are trying.
     """
     service = request.app[SERVICE]
-    claimed, password = _password(exchange, parse(await read_body(request)))
-    user, matched = await exchange.users.log_in(claimed, password, service.clock)
+    name, claimed, password = _password(exchange, parse(await read_body(request)))
+    user, matched = await exchange.users.log_in(
+        claimed, password, service.clock, name=name, address=request.remote
+    )
     now = service.clock.now()
     issued = Issued(
         kind="caller",
@@ -108,21 +110,23 @@ def _described(exchange: Exchange, request: web.Request, user: ServiceUser, issu
     )
 
 
-def _password(exchange: Exchange, document: Any) -> tuple[ServiceUser | None, str]:
-    """Return who says so, None for nobody we know, and the password shown."""
+def _password(exchange: Exchange, document: Any) -> tuple[str, ServiceUser | None, str]:
+    """Return who is named, who that is, None for nobody we know, and the password shown."""
     identity = _object({"body": document}, "body", "auth", "identity")
     if identity.get("methods") != ["password"]:
         raise Malformed("must be password, and nothing else", field="methods")
     user = _object(identity, "password", "user")
     password = text(user, "password")
     if "id" in user:
-        return exchange.users.of(text(user, "id")), password
+        identifier = text(user, "id")
+        return repr(identifier), exchange.users.of(identifier), password
     domain, name = _object(user, "domain"), text(user, "name")
+    said = repr((name, domain))
     for known in exchange.users.all:
         wanted = domain in ({"id": known.domain_id}, {"name": known.domain})
         if known.name == name and wanted:
-            return known, password
-    return None, password
+            return said, known, password
+    return said, None, password
 
 
 def _object(document: Mapping[str, Any], *names: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from authsvc.errors import CallerUnauthorized, Overloaded
+from authsvc.faces.keystone.attempts import EveryAttempt
 from authsvc.faces.keystone.passwords import PasswordHash
 
 if TYPE_CHECKING:
@@ -26,13 +27,8 @@ if TYPE_CHECKING:
     from authsvc.ports import Clock
 
 OPTION: Final = "keystone"
-MOST_WAITING: Final = 16
-"""Logins that may wait for the one slow hash at a time; beyond it they are shed."""
-
-ATTEMPTS: Final = 20
-"""Slow hashes at once at most, and ``ATTEMPTS_EACH_SECOND`` in the long run, for all names together."""
-
-ATTEMPTS_EACH_SECOND: Final = 4.0
+MOST_WAITING: Final = 64
+"""Logins that may wait for the one slow hash at a time, no two under one name from one address; more are shed."""
 
 _KEYS: Final = frozenset({"user", "password_scrypt", "domain", "domain_id"})
 
@@ -57,7 +53,8 @@ class ServiceUsers:
     """All of them, and their passwords.
 
     A password that proved right is known from then on by a keyed digest that never leaves the process. So a
-    store that logs in again neither waits for the slow hash nor is locked out by whoever keeps guessing.
+    store that logs in again neither waits for the slow hash nor is locked out by whoever keeps guessing. Until
+    then it waits for one hash of each other name and address at the most, and for none of a name nobody has.
     """
 
     def __init__(self, callers: Callers) -> None:
@@ -71,9 +68,10 @@ class ServiceUsers:
         self._key = secrets.token_bytes(32)
         self._known: dict[str, tuple[bytes, PasswordHash]] = {}
         self._decoy = PasswordHash.of_nobody()
-        self._one = asyncio.Semaphore(1)
+        self._attempts = EveryAttempt()
+        self._one, self._of_nobody = asyncio.Lock(), asyncio.Lock()
         self._waiting = 0
-        self._left, self._counted_at = float(ATTEMPTS), 0.0
+        self._took = 0.0
 
     @property
     def all(self) -> tuple[ServiceUser, ...]:
@@ -87,9 +85,16 @@ class ServiceUsers:
         return self._by_caller.get(caller)
 
     async def log_in(
-        self, user: ServiceUser | None, password: str, clock: Clock
+        self, user: ServiceUser | None, password: str, clock: Clock, *, name: str, address: str | None
     ) -> tuple[ServiceUser, PasswordHash]:
-        """Return the user whose password it is, and the hash it fits; ``user`` is None for a name nobody has.
+        """Return the user whose password it is, and the hash it fits.
+
+        Args:
+            user: Whose it is said to be; None for a name nobody has.
+            password: What was shown.
+            clock: Measures what may be tried.
+            name: Who was named, as it was said.
+            address: Where from.
 
         Raises:
             CallerUnauthorized: It is not; an unknown name takes as long as a wrong password.
@@ -101,11 +106,16 @@ class ServiceUsers:
             known = self._known.get(user.id)
             if known is not None and known[1] in user.passwords and hmac.compare_digest(known[0], digest):
                 return user, known[1]
-        for candidate in (self._decoy,) if user is None else user.passwords:
-            self._spend(clock)
-            if await self._matches(candidate, given) and user is not None:
-                self._known[user.id] = (digest, candidate)
-                return user, candidate
+        attempts = self._attempts.at(name, address, clock.monotonic())
+        attempts.spend(clock.monotonic())
+        async with attempts.turn:
+            if user is None:
+                await self._pretend(given, clock)
+            else:
+                for candidate in user.passwords:
+                    if await self._matches(candidate, given, clock):
+                        self._known[user.id] = (digest, candidate)
+                        return user, candidate
         raise CallerUnauthorized("the user name, domain or password is wrong")
 
     def _keep_up(self) -> None:
@@ -127,24 +137,29 @@ class ServiceUsers:
         self._read_of, self._all = callers, users
         self._by_caller = {user.caller.name: user for user in users}
 
-    async def _matches(self, candidate: PasswordHash, given: bytes) -> bool:
+    async def _matches(self, candidate: PasswordHash, given: bytes, clock: Clock) -> bool:
         if self._waiting >= MOST_WAITING:
             raise Overloaded
         self._waiting += 1
         try:
             async with self._one:
-                return await asyncio.to_thread(candidate.matches, given)
+                return await self._computed(candidate, given, clock)
         finally:
             self._waiting -= 1
 
-    def _spend(self, clock: Clock) -> None:
-        """Take one attempt out of what has come together since the last."""
-        now = clock.monotonic()
-        self._left = min(ATTEMPTS, self._left + (now - self._counted_at) * ATTEMPTS_EACH_SECOND)
-        self._counted_at = now
-        if self._left < 1:
-            raise Overloaded("too many logins; try again")
-        self._left -= 1
+    async def _pretend(self, given: bytes, clock: Clock) -> None:
+        """Take as long about a name nobody has: compute a hash, or while another does so, wait for as long."""
+        if self._of_nobody.locked():
+            await asyncio.sleep(self._took)
+            return
+        async with self._of_nobody:
+            await self._computed(self._decoy, given, clock)
+
+    async def _computed(self, candidate: PasswordHash, given: bytes, clock: Clock) -> bool:
+        began = clock.monotonic()
+        matches = await asyncio.to_thread(candidate.matches, given)
+        self._took = clock.monotonic() - began
+        return matches
 
 
 def _users(callers: tuple[Caller, ...], problems: list[str]) -> Iterator[ServiceUser]:
