@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import os
 import tempfile
 from contextlib import contextmanager
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 PAUSE = 2.0
 """Seconds between two of them."""
+
+
+def _hours(_context: click.Context, _parameter: click.Parameter, given: float) -> float:
+    # No bound keeps it out: whatever it is compared with, the answer is no.
+    if math.isnan(given):
+        raise click.BadParameter("must be a number of hours")
+    return given
 
 
 @click.group("edge-keys")
@@ -78,6 +86,7 @@ def new(file: Path) -> None:
     default=24.0,
     show_default=True,
     type=click.FloatRange(min=0, max=24 * 31, min_open=True),
+    callback=_hours,
     help="Hours the file may be believed.",
 )
 def export(*, file: Path, signer: Path, valid_for: float) -> None:
