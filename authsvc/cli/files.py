@@ -90,15 +90,18 @@ class Reread(Generic[Read]):
             except Exception as error:  # noqa: BLE001 - whatever a file holds must not end the looking
                 problems = str(error).splitlines() or [type(error).__name__]
                 self._refusal = problems[0]
-                tell({"event": "not read again", "files": self.name, "problems": problems})
+                tell(self._event("not read again") | {"problems": problems})
             else:
                 self._refusal = None
                 take(read)
-                tell({"event": "read again", "files": self.name})
+                tell(self._event("read again"))
         if self._refusal is not None:
             raise Unavailable(
                 f"the files were changed and are refused: {self._refusal}; those before still count"
             )
+
+    def _event(self, event: str) -> dict[str, Any]:
+        return {"event": event, "files": self.name, "pid": os.getpid()}
 
     def _stamps(self) -> tuple[Stamp | None, ...]:
         return tuple(map(_stamp, self._paths))

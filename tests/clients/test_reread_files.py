@@ -35,8 +35,9 @@ def running(tmp_path):
     """Make a process with these settings; at the end it drains."""
     made = []
 
-    def start(**settings):
+    def start(*words, **settings):
         service = Authsvc(tmp_path, {"AUTHSVC_DATABASE_URL": f"sqlite:///{tmp_path}/authsvc.db"} | settings)
+        service.words = ("serve", *words)
         made.append(service)
         service.start()
         return service
@@ -67,7 +68,9 @@ def degraded(service):
 
 
 def told(service, event):
-    return [line["files"] for line in service.lines() if line.get("event") == event]
+    lines = [line for line in service.lines() if line.get("event") == event]
+    assert {line["pid"] for line in lines} <= {service.pid}
+    return [line["files"] for line in lines]
 
 
 def test_a_callers_token_is_replaced_without_a_restart(running, callers):
@@ -163,3 +166,55 @@ def test_certificates_are_renewed_without_a_restart(running, callers, tmp_path, 
     assert shown(service, after, old, name) is None, "whom the old authority signed for is a stranger now"
     assert shown(service, before, name=name) is None
     await_that(lambda: degraded(service) == [], "the refusal to be over")
+
+
+WORKERS, CONNECTIONS = 2, 20
+
+
+def workers_that_told(service, event, files=None):
+    """Return the numbers of the processes that have told of it."""
+    lines = [line for line in service.lines() if line.get("event") == event]
+    return {line["pid"] for line in lines if line.get("files") == files}
+
+
+def all_workers(service):
+    """Wait until all of them serve, and return the numbers of their processes."""
+    await_that(lambda: len(workers_that_told(service, "worker started")) == WORKERS, "every worker to start")
+    return workers_that_told(service, "worker started")
+
+
+def test_every_worker_takes_new_callers(running, callers):
+    service = running("--workers", str(WORKERS), AUTHSVC_CALLERS=str(callers))
+    workers = all_workers(service)
+    put(callers, "[[caller]]\nname = ")
+    await_that(
+        lambda: workers_that_told(service, "not read again", "callers") == workers, "everybody to refuse them"
+    )
+    assert {status(service, OLD) for _ in range(CONNECTIONS)} == {200}
+    put(callers, entry(NEW))
+    await_that(
+        lambda: workers_that_told(service, "read again", "callers") == workers, "everybody to take them"
+    )
+    answers = {(status(service, OLD), status(service, NEW)) for _ in range(CONNECTIONS)}
+    assert answers == {(401, 200)}
+    assert workers_that_told(service, "worker started") == workers
+
+
+def test_every_worker_takes_a_new_certificate(running, callers, tmp_path):
+    before, after = Authority("before"), Authority("after")
+    served = before.server(*HOSTS).write(tmp_path, "server")
+    service = running(
+        "--workers",
+        str(WORKERS),
+        AUTHSVC_CALLERS=str(callers),
+        AUTHSVC_TLS_CERTIFICATE=str(served.certificate),
+        AUTHSVC_TLS_KEY=str(served.key),
+    )
+    workers = all_workers(service)
+    assert {shown(service, before) for _ in range(CONNECTIONS)} == {401}
+    renewed = after.server(*HOSTS)
+    put(served.certificate, renewed.certificate)
+    put(served.key, renewed.key)
+    await_that(lambda: workers_that_told(service, "read again", "TLS") == workers, "everybody to take it")
+    assert {(shown(service, before), shown(service, after)) for _ in range(CONNECTIONS)} == {(None, 401)}
+    assert workers_that_told(service, "worker started") == workers
