@@ -11,7 +11,7 @@ import click
 from authsvc.cli.ext_authz import check_port
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.failing import told_in_one_line
-from authsvc.cli.files import read_callers, tls_context
+from authsvc.cli.files import read_callers, server_tls
 from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import AuthError
 from authsvc.events.ledger import Ledger
@@ -80,7 +80,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     try:
         callers = read_callers(settings)
-        tls_context(settings)
+        server_tls(settings)
         check_port(settings)
         for face in chosen_faces(settings):
             face.routes(callers)

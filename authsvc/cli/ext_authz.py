@@ -6,10 +6,12 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from authsvc.app import Tell
     from authsvc.faces.callers import Callers
+    from authsvc.faces.ext_authz.check import Pem
     from authsvc.service.service import Service
     from authsvc.settings import Settings
 
@@ -29,7 +31,13 @@ def check_port(settings: Settings, *, shared: bool = False) -> None:
 
 
 def answered(
-    settings: Settings, callers: Callers, service: Service, tell: Tell, *, shared: bool
+    settings: Settings,
+    callers: Callers,
+    service: Service,
+    tell: Tell,
+    *,
+    tls: Callable[[], Pem] | None,
+    shared: bool,
 ) -> AbstractAsyncContextManager[int]:
     """Answer there while the context is open, which gives the port.
 
@@ -41,9 +49,6 @@ def answered(
     check_port(settings, shared=shared)
     from authsvc.faces.ext_authz.check import checks  # noqa: PLC0415 - an extra
 
-    tls = None
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        tls = (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{settings.ext_authz_port}"
     return checks(service, callers, address=address, tls=tls, tell=tell, shared=shared)

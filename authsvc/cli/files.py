@@ -8,6 +8,7 @@ import os
 import signal
 import ssl
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from authsvc.faces.ext_authz.check import Pem
     from authsvc.ops.health import Health
     from authsvc.settings import Settings
 
@@ -44,17 +46,36 @@ def read_callers(settings: Settings) -> Callers:
     return Callers.parse(settings.callers.read_text(encoding="utf-8"), OPTIONS)
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """Make the server's TLS context; client certificates are asked for, and may be missing, where a CA is given."""
-    if settings.tls_certificate is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTLS:
+    """What a listener shows of itself, and whose clients it believes.
+
+    Attributes:
+        context: For asyncio; client certificates are asked for, and may be missing, where there are authorities.
+        pem: The same as it was read, for gRPC, which makes contexts of its own.
+    """
+
+    context: ssl.SSLContext
+    pem: Pem
+
+
+def server_tls(settings: Settings) -> ServerTLS | None:
+    """Read the server's certificate, its key and the clients' authorities; None for no TLS.
+
+    Raises:
+        OSError: One cannot be read, or does not fit the others (``ssl.SSLError``).
+    """
+    certificate, key, client_ca = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+    if certificate is None or key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.load_verify_locations(settings.tls_client_ca)
+    context.load_cert_chain(certificate, key)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL
-    return context
+    authorities = None if client_ca is None else client_ca.read_bytes()
+    return ServerTLS(context=context, pem=(certificate.read_bytes(), key.read_bytes(), authorities))
 
 
 class Reread(Generic[Read]):
@@ -113,6 +134,7 @@ class Files:
     Attributes:
         callers: Who may ask; the same object whatever the file says later.
         tls: What listeners begin a connection with; None for no TLS.
+        pem: Returns what is newest of the same, for a listener that asks itself; None for no TLS.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -124,10 +146,14 @@ class Files:
         """
         certificate = (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
         self._callers = Reread("callers", [settings.callers], partial(_usable_callers, settings))
-        self._tls = Reread("TLS", certificate, partial(tls_context, settings))
+        self._tls = Reread("TLS", certificate, partial(server_tls, settings))
         self.callers = _usable_callers(settings)
-        self.tls = self._current = tls_context(settings)
-        if self.tls is not None:
+        self.tls: ssl.SSLContext | None = None
+        self.pem: Callable[[], Pem] | None = None
+        first = server_tls(settings)
+        if first is not None:
+            self._current = first
+            self.tls, self.pem = first.context, self._newest
             self.tls.sni_callback = self._switch
 
     @asynccontextmanager
@@ -147,16 +173,19 @@ class Files:
     def _hurry(self) -> None:
         self._callers.hurried = self._tls.hurried = True
 
-    def _take_tls(self, context: ssl.SSLContext | None) -> None:
-        self._current = context
+    def _take_tls(self, read: ServerTLS | None) -> None:
+        if read is not None:
+            self._current = read
+
+    def _newest(self) -> Pem:
+        return self._current.pem
 
     def _switch(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         """Let a connection, before anything of ours is shown, go on with the newest certificate and authorities.
 
         OpenSSL asks here whether the client named a server or not.
         """
-        if self._current is not None:
-            connection.context = self._current
+        connection.context = self._current.context
 
 
 def _usable_callers(settings: Settings) -> Callers:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from authsvc.app import Tell
     from authsvc.cli.listener import Inherited, Listener
     from authsvc.faces.callers import Callers
+    from authsvc.faces.ext_authz.check import Pem
     from authsvc.ops.tracing import Tracing
     from authsvc.service.service import Service
     from authsvc.settings import Settings
@@ -70,6 +71,7 @@ async def started(
     health: Health,
     log: LineLog,
     tls: ssl.SSLContext | None = None,
+    pem: Callable[[], Pem] | None = None,
     traffic: Traffic | None = None,
     inherited: Inherited | None = None,
 ) -> AsyncIterator[Sockets]:
@@ -100,7 +102,7 @@ async def started(
         faces = await _listen(stack, app, faces_at, tls=tls, traffic=traffic, ready=ready)
         ext_authz = None
         if settings.ext_authz_port is not None:
-            answers = answered(settings, callers, app[SERVICE], tell, shared=inherited is not None)
+            answers = answered(settings, callers, app[SERVICE], tell, tls=pem, shared=inherited is not None)
             ext_authz = f"{settings.host}:{await stack.enter_async_context(answers)}"
         yield Sockets(faces=faces, ops=ops, ext_authz=ext_authz)
 
@@ -119,6 +121,7 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
                 health=health,
                 log=log,
                 tls=files.tls,
+                pem=files.pem,
                 traffic=traffic,
                 inherited=inherited,
             ) as sockets,

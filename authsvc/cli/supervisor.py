@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from authsvc.cli.ext_authz import check_port
-from authsvc.cli.files import read_callers, tls_context
+from authsvc.cli.files import read_callers, server_tls
 from authsvc.cli.listener import AT_ONCE, Listener, address_of, listen_on, pipe
 from authsvc.cli.process import FINISH, REPLACED, signalled
 from authsvc.ops.logs import LineLog, capture_standard_logging
@@ -226,7 +226,7 @@ async def supervise(settings: Settings, count: int) -> None:
     """
     read_callers(settings)
     check_port(settings, shared=True)
-    tls = tls_context(settings) is not None
+    tls = server_tls(settings) is not None
     async with AsyncExitStack() as stack:
         log = stack.enter_context(LineLog())
         capture_standard_logging(log, settings.log_level)

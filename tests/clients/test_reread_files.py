@@ -139,6 +139,21 @@ def shown(service, authority, client=None, name="localhost"):
     return None
 
 
+def trusted(address, authority, client):
+    """Say whether whoever listens there has a certificate of this authority, and takes the client's."""
+    host, port = address.rsplit(":", 1)
+    context = ssl.create_default_context(cadata=authority.certificate.decode())
+    context.load_cert_chain(client.certificate, client.key)
+    context.set_alpn_protocols(["h2"])
+    with (
+        contextlib.suppress(ssl.SSLError, ConnectionError),
+        socket.create_connection((host, int(port)), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname=host) as connection,
+    ):
+        return connection.recv(1) != b""  # gRPC speaks first
+    return False
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_certificates_are_renewed_without_a_restart(running, callers, tmp_path, name):
     before, after = Authority("before"), Authority("after")
@@ -151,7 +166,10 @@ def test_certificates_are_renewed_without_a_restart(running, callers, tmp_path, 
         AUTHSVC_TLS_CERTIFICATE=str(served.certificate),
         AUTHSVC_TLS_KEY=str(served.key),
         AUTHSVC_TLS_CLIENT_CA=str(served.authority),
+        AUTHSVC_EXT_AUTHZ_PORT="0",
+        GRPC_VERBOSITY="NONE",
     )
+    assert trusted(service.ext_authz, before, old)
     assert shown(service, before, name=name) == 401
     assert shown(service, before, old, name) == 200
     assert shown(service, before, new, name) is None
@@ -160,11 +178,15 @@ def test_certificates_are_renewed_without_a_restart(running, callers, tmp_path, 
     put(served.certificate, renewed.certificate)
     await_that(lambda: degraded(service), "a certificate without its key to be refused")
     assert shown(service, before, old, name) == 200
+    assert trusted(service.ext_authz, before, old)
     put(served.key, renewed.key)
     put(served.authority, renewed.authority)
     await_that(lambda: shown(service, after, new, name) == 200, "the new certificate to be shown")
     assert shown(service, after, old, name) is None, "whom the old authority signed for is a stranger now"
     assert shown(service, before, name=name) is None
+    assert trusted(service.ext_authz, after, new)
+    assert not trusted(service.ext_authz, after, old)
+    assert not trusted(service.ext_authz, before, new)
     await_that(lambda: degraded(service) == [], "the refusal to be over")
 
 

@@ -209,21 +209,79 @@ async def test_a_form_is_read(world, field):
         assert (await ask(where, partial)).ok_response is None
 
 
-async def test_a_certificate_names_the_gateway(world, tmp_path):
+NAMED = (("grpc.ssl_target_name_override", "authsvc.example"),)
+
+
+async def shown(where, authority, client=None):
+    """Return the answer's code over TLS; None if one of the two does not trust the other's certificate."""
+    own = () if client is None else (client.key, client.certificate)
+    credentials = grpc.ssl_channel_credentials(authority.certificate, *own)
+    try:
+        return (await ask(where, request(), metadata=(), credentials=credentials, options=NAMED)).status.code
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return None
+
+
+async def test_a_certificate_names_the_gateway(world):
     authority = Authority()
-    server = authority.server("authsvc.example").write(tmp_path, "server")
-    envoy = authority.client("envoy.example").write(tmp_path, "envoy")
-    stranger = authority.client("stranger.example").write(tmp_path, "stranger")
-    ca = server.authority.read_bytes()
-    named = (("grpc.ssl_target_name_override", "authsvc.example"),)
-    async with serving(world, tls=(server.certificate, server.key, server.authority)) as where:
-        for files, code in ((envoy, 0), (stranger, 16)):
-            shown = grpc.ssl_channel_credentials(ca, files.key.read_bytes(), files.certificate.read_bytes())
-            answer = await ask(where, request(), metadata=(), credentials=shown, options=named)
-            assert answer.status.code == code
-        nothing = grpc.ssl_channel_credentials(ca)
-        with pytest.raises(grpc.aio.AioRpcError):
-            await ask(where, request(), credentials=nothing, options=named)
+    server = authority.server("authsvc.example")
+    pem = (server.certificate, server.key, server.authority)
+    async with serving(world, tls=lambda: pem) as where:
+        assert await shown(where, authority, authority.client("envoy.example")) == 0
+        assert await shown(where, authority, authority.client("stranger.example")) == 16
+        assert await shown(where, authority) is None
+
+
+async def test_without_authorities_no_certificate_is_asked_for(world):
+    authority = Authority()
+    server = authority.server("authsvc.example")
+    pem = (server.certificate, server.key, None)
+    async with serving(world, tls=lambda: pem) as where:
+        assert await shown(where, authority, authority.client("envoy.example")) == 16
+        assert await shown(where, authority) == 16
+
+
+async def test_certificates_are_renewed_under_open_connections(world):
+    before, after = Authority("before"), Authority("after")
+    old, new = before.client("envoy.example"), after.client("envoy.example")
+    first, second = before.server("authsvc.example"), after.server("authsvc.example")
+    pem = (first.certificate, first.key, first.authority)
+    credentials = grpc.ssl_channel_credentials(before.certificate, old.key, old.certificate)
+    async with (
+        serving(world, tls=lambda: pem) as where,
+        grpc.aio.secure_channel(where, credentials, options=NAMED) as opened,
+    ):
+        call = opened.unary_unary(ROUTE, request_serializer=bytes, response_deserializer=CheckResponse.parse)
+        assert (await call(request(), timeout=10)).status.code == 0
+        pem = (second.certificate, second.key, second.authority)
+        for _ in range(3):
+            assert await shown(where, after, new) == 0
+            assert await shown(where, after, old) is None
+            assert await shown(where, before, old) is None
+        assert (await call(request(), timeout=10)).status.code == 0
+
+
+@pytest.mark.parametrize("unusable", ["no key of its", "garbage", "empty", "authorities"])
+async def test_a_certificate_that_cannot_be_used_takes_nobodys_place(world, unusable):
+    before, after = Authority("before"), Authority("after")
+    old, new = before.client("envoy.example"), after.client("envoy.example")
+    first, second = before.server("authsvc.example"), after.server("authsvc.example")
+    pem = (first.certificate, first.key, first.authority)
+    async with serving(world, tls=lambda: pem) as where:
+        assert await shown(where, before, old) == 0
+        pem = {
+            "no key of its": (second.certificate, first.key, second.authority),
+            "garbage": (b"\0garbage", second.key, second.authority),
+            "empty": (b"", b"", b""),
+            "authorities": (second.certificate, second.key, b"garbage"),
+        }[unusable]
+        for _ in range(2):
+            assert await shown(where, before, old) == 0
+            assert await shown(where, after, new) is None
+        pem = (second.certificate, second.key, second.authority)
+        assert await shown(where, after, new) == 0
 
 
 async def test_a_port_that_is_taken_is_told(world):

@@ -10,7 +10,7 @@ import logging
 import re
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 
@@ -22,7 +22,6 @@ from authsvc.faces.forward_auth.original import client_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from aiohttp import web
 
@@ -39,6 +38,9 @@ MAX_QUESTION: Final = 128 * 1024
 FINISH: Final = 10.0
 """Seconds that questions in flight get to finish."""
 
+Pem: TypeAlias = tuple[bytes, bytes, bytes | None]
+"""The certificate chain, its key, and the authorities of clients where there are some."""
+
 _BEARER: Final = re.compile(r"Bearer +(.*)", re.IGNORECASE | re.DOTALL)
 _FORM: Final = "application/x-www-form-urlencoded"
 _CODES: Final = {200: 0, 401: 16, 403: 7, 503: 14}
@@ -54,7 +56,7 @@ async def checks(
     callers: Callers,
     *,
     address: str,
-    tls: tuple[Path, Path, Path | None] | None = None,
+    tls: Callable[[], Pem] | None = None,
     tell: Callable[[dict[str, Any]], None],
     shared: bool = False,
 ) -> AsyncIterator[int]:
@@ -64,7 +66,8 @@ async def checks(
         service: Whose use case answers.
         callers: Who may ask, by ``x-auth-token`` or ``authorization: Bearer`` in the call's metadata, or certificate.
         address: Where to listen; port 0 is a free one.
-        tls: Paths of certificate, key, and the CA of clients; with a CA every client has to show a certificate.
+        tls: Returns what a connection begins with, the same object until it changes; with authorities from the
+            start, every client has to show a certificate.
         tell: Takes the one event that a question leaves behind.
         shared: Other processes of ours listen on the port too.
 
@@ -91,16 +94,29 @@ async def checks(
         await server.stop(FINISH)
 
 
-def _listen(server: Any, address: str, tls: tuple[Path, Path, Path | None] | None) -> int:
+def _listen(server: Any, address: str, tls: Callable[[], Pem] | None) -> int:
     if tls is None:
         return int(server.add_insecure_port(address))
-    certificate, key, client_ca = tls
-    credentials = grpc.ssl_server_credentials(
-        [(key.read_bytes(), certificate.read_bytes())],
-        root_certificates=None if client_ca is None else client_ca.read_bytes(),
-        require_client_auth=client_ca is not None,
+    used = tls()
+
+    def changed() -> Any:
+        """Return what connections begin with from this one on, None for the same as before; gRPC keeps what it gets."""
+        nonlocal used
+        newest = tls()
+        if newest is used:
+            return None
+        used = newest
+        return _configuration(newest)
+
+    credentials = grpc.dynamic_ssl_server_credentials(
+        _configuration(used), changed, require_client_authentication=used[2] is not None
     )
     return int(server.add_secure_port(address, credentials))
+
+
+def _configuration(pem: Pem) -> Any:
+    certificate, key, client_ca = pem
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=client_ca)
 
 
 async def _check(
