@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, fields, validate
 
@@ -27,6 +28,7 @@ PREFIX = "AUTHSVC_"
 SCHEMES = ("cloudstack", "sigv4", "sigv4a", "sigv4-post", "s3v2", "s3v2-post", "sigv2")
 FACES = ("native", "cloudstack", "keystone", "ec2", "forward_auth", "ext_authz", "scality", "vault", "minio")
 SPOKEN = frozenset(FACES) - {"scality", "vault", "minio"}  # unless the operator says otherwise
+NO_ADDRESS = "must be http:// or https:// and a host, without user, query or fragment"
 _KEY_BYTES = 32
 """Of the keys that seal cached records or tokens, and of Ed25519's public ones."""
 
@@ -104,9 +106,20 @@ def _file(value: str) -> Path | None:
     return Path(value) if value else None
 
 
+def is_address(value: str) -> bool:
+    """Say whether something may be reached there over HTTP: at a host, perhaps a port and a path, and no more."""
+    if not re.fullmatch(r"https?://[^/?#@\\\s]+(?:/[^?#\s]*)?", value) or not value.isprintable():
+        return False
+    try:
+        parts = urlsplit(value)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _address(value: str) -> str | None:
-    if value and not re.fullmatch(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?", value):
-        raise ValidationError("must be http:// or https:// and a host, without user, query or fragment")
+    if value and not is_address(value):
+        raise ValidationError(NO_ADDRESS)
     return value.rstrip("/") or None
 
 

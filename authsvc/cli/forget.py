@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TextIO
-from urllib.parse import urlsplit
 
 import aiohttp
 import click
 
+from authsvc.cli.addresses import address
 from authsvc.cli.failing import fail, told_in_one_line
 from authsvc.errors import Unavailable
 from authsvc.model import AccessKey
@@ -20,7 +20,9 @@ from authsvc.wiring import open_service
 # An access key may begin with a dash. So there are no short options here, and what is no option is the key.
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("access_key")
-@click.option("--url", help="A running service to tell directly, such as http://127.0.0.1:8180.")
+@click.option(
+    "--url", callback=address, help="A running service to tell directly, such as http://127.0.0.1:8180."
+)
 @click.option(
     "--token-file", type=click.File(encoding="utf-8"), help="File with a caller token that has grant admin."
 )
@@ -39,8 +41,6 @@ def forget(access_key: str, url: str | None, token_file: TextIO | None) -> None:
         settings = read_settings()
         if settings.redis_url is None and url is None:
             fail("no AUTHSVC_REDIS_URL, so there is one process to tell: give --url and --token-file")
-        if url is not None and not _is_address(url):
-            fail("--url must be http://host:port or https://host:port")
 
         async def work() -> None:
             if settings.redis_url is not None:
@@ -58,14 +58,6 @@ def forget(access_key: str, url: str | None, token_file: TextIO | None) -> None:
             asyncio.run(work())
         except Unavailable as error:
             fail(f"not forgotten: {error.message}; try again")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 async def _tell(url: str, access_key: str, token: str) -> None:

@@ -8,6 +8,7 @@ import json
 import aiohttp
 import click
 
+from authsvc.cli.addresses import address
 from authsvc.cli.failing import fail, told_in_one_line
 from authsvc.settings import read_settings
 
@@ -22,7 +23,11 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 @click.option(
     "--ready", is_flag=True, help="Ask whether requests should be sent to it, not only whether it lives."
 )
-@click.option("--url", help="Its ops port, such as http://127.0.0.1:8181; from AUTHSVC_* if not given.")
+@click.option(
+    "--url",
+    callback=address,
+    help="Its ops port, such as http://127.0.0.1:8181; from AUTHSVC_* if not given.",
+)
 def health(ready: bool, url: str | None) -> None:
     """Ask the ops port whether the service is alive; exit status 0 says yes.
 

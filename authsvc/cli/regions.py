@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
+from authsvc.cli.addresses import address
 from authsvc.cli.failing import told_in_one_line
 from authsvc.model import Region
 from authsvc.regions.sql import SQLRegions
@@ -28,15 +28,11 @@ def _name(_context: click.Context, _parameter: click.Parameter, given: str | Non
     return given
 
 
-def _endpoint(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
-    if given is None:
-        return None
-    parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not given.isprintable():
-        raise click.BadParameter("must be a URL of http or https, such as https://north.example.com/client/")
-    if len(given) > LONGEST:
+def _endpoint(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    endpoint = address(context, parameter, given)
+    if endpoint is not None and len(endpoint) > LONGEST:
         raise click.BadParameter(f"must not be longer than {LONGEST} characters")
-    return given
+    return endpoint
 
 
 @click.group()

@@ -475,13 +475,6 @@ def test_what_else_is_at_the_address_is_one_clear_line(answer, tmp_path):
     assert line.startswith(f"authsvc: {url} ")
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://", "http://127.0.0.1:x"])
-def test_what_is_no_address_is_said_to_be_none(url):
-    assert (
-        failed("forget", "AK", "--url", url) == "authsvc: --url must be http://host:port or https://host:port"
-    )
-
-
 @pytest.mark.parametrize(
     "words",
     [("serve",), ("users", "list"), ("regions", "list"), ("forget", "AK"), ("explain",)],

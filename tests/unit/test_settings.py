@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from authsvc.settings import Settings, SettingsError, read_settings
+from authsvc.settings import NO_ADDRESS, Settings, SettingsError, read_settings
 from authsvc.signing.s3v2 import SUB_RESOURCES
 from authsvc.wiring import policy, schemes
 
@@ -163,3 +163,34 @@ def test_digests_are_a_setting_of_each_scheme_that_leaves_a_choice():
         read_settings({"AUTHSVC_ALGORITHMS": "HmacSHA512", "AUTHSVC_SIGV2_ALGORITHMS": "HmacSHA1"})
     )
     assert rules.algorithms == {"cloudstack": {"HmacSHA512"}, "sigv2": {"HmacSHA1"}}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense",
+        "ftp://127.0.0.1",
+        "javascript:alert(1)",
+        "http://",
+        "https:///client/",
+        "http://127.0.0.1:x",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:65536",
+        "http://[::1",
+        "http://:8180",
+        "http://user@127.0.0.1",
+        "http://127.0.0.1/?x",
+        "http://127.0.0.1/#x",
+        "http://a b",
+        "http://a\\b",
+        "http://127.0.0.1/\u202e",
+        "http://127.0.0.1/\n",
+    ],
+)
+def test_what_is_no_address_is_taken_for_none(address):
+    assert problems({"AUTHSVC_KEYSTONE_URL": address}) == [f"AUTHSVC_KEYSTONE_URL: {NO_ADDRESS}"]
+
+
+@pytest.mark.parametrize("address", ["http://h", "https://[::1]:8180/a/b", "https://nörd.example:443/ü"])
+def test_an_address_is_one(address):
+    assert read_settings({"AUTHSVC_KEYSTONE_URL": address}).keystone_url == address
