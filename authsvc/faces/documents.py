@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,7 +11,8 @@ from authsvc.errors import Malformed
 
 T = TypeVar("T")
 
-_written = msgspec.json.Encoder().encode
+write: Final = msgspec.json.Encoder().encode
+"""Writes a document; datetimes in UTC become RFC 3339."""
 
 
 def parse(raw: bytes) -> Any:
@@ -56,7 +57,7 @@ def _may_repeat(raw: bytes, document: Any) -> bool:
     """
     if b"\\" in raw and b"\\u0022" in raw:
         return True
-    return _written(document).count(b'"') != raw.count(b'"')
+    return write(document).count(b'"') != raw.count(b'"')
 
 
 def _repeats(raw: bytes) -> bool:

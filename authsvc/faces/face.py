@@ -6,9 +6,9 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from aiohttp import web
 
+from authsvc.faces.documents import write
 from authsvc.service.service import Service
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ NOTES: Final = web.RequestKey("notes", dict[str, Any])
 
 JSON: Final = "application/json"
 _JSON: Final = {"Content-Type": JSON}
-_write = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ def field_text(raw: bytes) -> str:
 
 def answer(document: Any, *, status: int = 200) -> web.Response:
     """Send a document as JSON; datetimes in UTC become RFC 3339, and a 503 says when to come back."""
-    body = _write(document)
+    body = write(document)
     # As a header, because content_type would be taken apart each time.
     response = web.Response(body=body, status=status, headers=_JSON)
     if status == web.HTTPServiceUnavailable.status_code:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from aiohttp import web
 
+from authsvc.faces.documents import write
 from authsvc.faces.markup import xml_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def envelope(name: str, document: Mapping[str, Any], *, json: bool, status: int 
     management server here whose version that could be.
     """
     if json:
-        body = msgspec.json.encode({name: _filled(document)})
+        body = write({name: _filled(document)})
         return web.Response(
             body=body, status=status, headers=_NO_STORE, content_type="application/json", charset="UTF-8"
         )
