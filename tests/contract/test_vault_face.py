@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from yarl import URL
 
 from authsvc.faces.callers import Callers, token_digest
 from authsvc.faces.registry import OPTIONS
-from tests.standins import secret_of
+from tests.standins import credential, secret_of
 
 FILE = f"""
 [[caller]]
@@ -24,6 +25,14 @@ token_sha256 = ["{token_digest("ozone")}"]
 grants = ["secret"]
 [caller.vault]
 form = "ozone"
+
+[[caller]]
+name = "keeper"
+token_sha256 = ["{token_digest("keeper")}"]
+grants = ["secret"]
+[caller.vault]
+form = "ozone"
+path = "iam/users"
 
 [[caller]]
 name = "poor"
@@ -75,6 +84,40 @@ async def test_a_key_that_may_not_be_used_is_not_there(world, key):
     async with world.client(CALLERS) as client:
         answer = await client.get(f"{V2}/{key}", headers=token("versitygw"))
         assert (answer.status, await answer.json()) == (404, {"errors": []})
+
+
+@pytest.mark.parametrize("mount", ["/v1/secret", "/v1/kv-v2/data"])
+@pytest.mark.parametrize(
+    "path",
+    ["iam/users/A/B+C=", "iam/users/A%2FB%2BC%3D", "iam%2Fusers%2FA%2FB+C="],
+    ids=["Ozone, hvac", "careful", "versitygw"],
+)
+async def test_a_key_may_hold_slashes_where_the_entry_names_the_path_before_it(world, mount, path):
+    world.directory.put(credential("A/B+C=", name="eve"))
+    async with world.client(CALLERS) as client:
+        url = URL(f"{mount}/{path}", encoded=True)
+        answer = await client.get(url, headers=token("keeper"))
+        document = await answer.json()
+        assert answer.status == 200, document
+        data = document["data"]
+        assert data.get("data", data) == {"A/B+C=": secret_of("A/B+C=")}
+        assert (await client.get(url, headers=token("ozone"))).status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["ALICEKEY", "users/ALICEKEY", "iam/users", "iam/users/", "iam/usersALICEKEY", "x/iam/users/ALICEKEY"],
+)
+async def test_a_key_is_nowhere_but_behind_the_path_its_entry_names(world, path):
+    async with world.client(CALLERS) as client:
+        assert (await client.get(f"/v1/secret/{path}", headers=token("keeper"))).status == 404
+        assert (await client.get("/v1/secret/iam/users/ALICEKEY", headers=token("keeper"))).status == 200
+
+
+@pytest.mark.parametrize("path", ["", "/", "/iam", "iam/", "a//b"])
+def test_a_path_that_is_none_is_told(path):
+    with pytest.raises(ValueError, match=r"\(keeper\): vault: path: must be a path"):
+        Callers.parse(FILE.replace("iam/users", path), OPTIONS)
 
 
 @pytest.mark.parametrize("headers", [{}, token("nobody"), token(""), token("poor")], ids=str)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import hvac
 import pytest
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
@@ -56,7 +58,14 @@ def test_ozone_reads_a_secret_by_either_version(open_vault, gated_region, tokens
 def test_who_is_switched_off_is_not_there(open_vault, gated_region, tokens, name):
     key = gated_region.people[name].access_key
     with pytest.raises(InvalidPath):
-        open_vault(token=tokens["ozone"]).secrets.kv.v1.read_secret(key, mount_point="secret")
+        open_vault(token=tokens["ozone"]).secrets.kv.v1.read_secret(f"ozone/{key}", mount_point="secret")
+
+
+def test_a_key_may_hold_slashes(open_vault, gated_region, tokens):
+    person = gated_region.add(f"eve-{secrets.token_hex(4)}", access_key=f"A/B+{secrets.token_hex(8)}/C=")
+    kept = open_vault(token=tokens["ozone"]).secrets.kv.v1
+    answer = kept.read_secret(f"ozone/{person.access_key}", mount_point="secret")
+    assert answer["data"] == {person.access_key: person.secret}
 
 
 def test_nobody_else_reads(open_vault, gated_region, tokens):

@@ -31,12 +31,14 @@ class VaultOptions:
 
     Attributes:
         form: What it expects a secret to look like.
+        path: What it names before every access key, so that a key may hold slashes; None: anything without.
         roles: versitygw's role of root admins (``admin``) and of everybody else (``user``).
         user_id: The number versitygw gives files where it changes their owner; CloudStack has none.
         group_id: Likewise of the group.
     """
 
     form: Form = "versitygw"
+    path: str | None = None
     roles: Mapping[str, Role] = field(default_factory=lambda: _ROLES)
     user_id: int = 0
     group_id: int = 0
@@ -65,6 +67,9 @@ class _Roles(Table):
 
 class _Table(Table):
     form = fields.String(validate=validate.OneOf(get_args(Form)))
+    path = fields.String(
+        validate=validate.Regexp(r"[^/]+(/[^/]+)*\Z", error="must be a path, such as iam/users")
+    )
     roles = fields.Nested(_Roles)
     user_id = fields.Integer(strict=True, validate=validate.Range(min=0, max=2**31 - 1))
     group_id = fields.Integer(strict=True, validate=validate.Range(min=0, max=2**31 - 1))

@@ -109,7 +109,7 @@ def _login(body: bytes) -> tuple[str, str]:
 
 
 async def _found(request: web.Request, callers: Callers) -> tuple[Credential, VaultOptions]:
-    """Return the credential that the path's last part names, if the caller may have its secret.
+    """Return the credential that the path names, if the caller may have its secret.
 
     Raises:
         CallerUnauthorized: The caller is unknown.
@@ -123,14 +123,32 @@ async def _found(request: web.Request, callers: Callers) -> tuple[Credential, Va
     note(request, caller=caller.name, use_case="identify")
     require(caller, "secret")
     service: Service = request.app[SERVICE]
-    key = request.match_info["path"].rpartition("/")[2]
-    if not key or len(key) > _LONGEST_KEY:
-        raise UnknownAccessKey
-    credential = await service.identify(AccessKey(key), caller=caller.name)
+    options = options_of(caller)
+    key = _key(request.match_info["path"], options)
+    credential = await service.identify(key, caller=caller.name)
     service.verify.policy.check_state(credential, now=service.clock.now())
     who = credential.principal.user.id
     note(request, verdict="allow", source=credential.freshness.source, user_id=who, secret_given=True)
-    return credential, options_of(caller)
+    return credential, options
+
+
+def _key(path: str, options: VaultOptions) -> AccessKey:
+    """Return the access key at the path's end.
+
+    Clients escape the path as a whole or leave its slashes as they are. So nothing in it tells those of a key.
+
+    Raises:
+        UnknownAccessKey: There is none, or it is not where the store keeps its keys.
+    """
+    if options.path is None:
+        key = path.rpartition("/")[2]
+    else:
+        before, _, key = path.partition(f"{options.path}/")
+        if before:
+            raise UnknownAccessKey
+    if not key or len(key) > _LONGEST_KEY:
+        raise UnknownAccessKey
+    return AccessKey(key)
 
 
 def _secret(credential: Credential, options: VaultOptions) -> dict[str, Any]:
