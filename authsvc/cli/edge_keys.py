@@ -41,6 +41,13 @@ def _hours(_context: click.Context, _parameter: click.Parameter, given: float) -
     return given
 
 
+def _replaceable(_context: click.Context, _parameter: click.Parameter, given: Path) -> Path:
+    # Whoever may would put the export in the place of a device or a pipe, for everybody.
+    if given.exists() and not given.is_file():
+        raise click.BadParameter("is there, and is no file")
+    return given
+
+
 @click.group("edge-keys")
 def edge_keys() -> None:
     """Export public keys for edge regions, which verify V4A with them and hold no secret.
@@ -74,7 +81,7 @@ def new(file: Path) -> None:
 
 
 @edge_keys.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), callback=_replaceable)
 @click.option(
     "--signer",
     required=True,
