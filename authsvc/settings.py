@@ -101,9 +101,16 @@ def _key_lines(value: str) -> tuple[bytes, ...]:
 
 
 def _file(value: str) -> Path | None:
-    if value and not Path(value).is_file():
-        raise ValidationError(f"there is no file {value}")
-    return Path(value) if value else None
+    if not value:
+        return None
+    try:
+        found = Path(value).is_file()
+    except (OSError, ValueError):  # too long for a name, or a NUL in it
+        found = False
+    if not found:
+        # Not which: given by way of AUTHSVC_X_FILE by mistake, it is the content of the file that was meant.
+        raise ValidationError("there is no file of this name; the setting is a path")
+    return Path(value)
 
 
 def is_address(value: str) -> bool:
