@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
+from authsvc.cli.arguments import printable
 from authsvc.cli.failing import told_in_one_line
 from authsvc.cli.legacy import matched, read_entries, read_rows
 from authsvc.directory.sql import SQLDirectory
@@ -61,7 +62,7 @@ def list_(user: str | None) -> None:
 
 
 @certificates.command()
-@click.argument("sha256")
+@click.argument("sha256", callback=printable)
 def revoke(sha256: str) -> None:
     """Revoke the certificate with this SHA-256 for good.
 

@@ -25,6 +25,8 @@ def told_in_one_line() -> Iterator[None]:
         field = error.detail.get("field")
         said = error.message if field is None else f"{field}: {error.message}"
         fail(*error.detail.get("reasons", [said]))
+    except UnicodeDecodeError as error:
+        fail(f"what was read is not text in UTF-8, from byte {error.start} on")
     except (ValueError, OSError) as error:
         fail(*str(error).splitlines() or [type(error).__name__])
     except Exception as error:

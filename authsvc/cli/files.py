@@ -18,7 +18,7 @@ from authsvc.faces.callers import Callers
 from authsvc.faces.registry import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
     from authsvc.faces.ext_authz.check import Pem
@@ -43,7 +43,10 @@ def read_callers(settings: Settings) -> Callers:
     """
     if settings.callers is None:
         return Callers()
-    return Callers.parse(settings.callers.read_text(encoding="utf-8"), OPTIONS)
+    try:
+        return Callers.parse(settings.callers.read_text(encoding="utf-8"), OPTIONS)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the callers file is not text in UTF-8, from byte {error.start} on") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +66,35 @@ def server_tls(settings: Settings) -> ServerTLS | None:
     """Read the server's certificate, its key and the clients' authorities; None for no TLS.
 
     Raises:
-        OSError: One cannot be read, or does not fit the others (``ssl.SSLError``).
+        ValueError: One cannot be used, or does not fit the others.
+        OSError: One cannot be read.
     """
     certificate, key, client_ca = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
     if certificate is None or key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
+    with _told_of("AUTHSVC_TLS_CERTIFICATE and AUTHSVC_TLS_KEY are no certificate and its key"):
+        context.load_cert_chain(certificate, key)
     if client_ca is not None:
-        context.load_verify_locations(client_ca)
+        with _told_of("AUTHSVC_TLS_CLIENT_CA holds no certificate"):
+            context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL
     authorities = None if client_ca is None else client_ca.read_bytes()
     return ServerTLS(context=context, pem=(certificate.read_bytes(), key.read_bytes(), authorities))
+
+
+@contextlib.contextmanager
+def _told_of(problem: str) -> Iterator[None]:
+    """Say what is wrong with a file in words that are not OpenSSL's alone.
+
+    Raises:
+        ValueError: OpenSSL cannot use it.
+    """
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise ValueError(f"{problem}, in PEM: {error.reason or 'they cannot be read'}") from None
 
 
 class Reread(Generic[Read]):

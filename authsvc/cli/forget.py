@@ -9,7 +9,7 @@ from typing import TextIO
 import aiohttp
 import click
 
-from authsvc.cli.addresses import address
+from authsvc.cli.arguments import address, printable
 from authsvc.cli.failing import fail, told_in_one_line
 from authsvc.errors import Unavailable
 from authsvc.model import AccessKey
@@ -19,7 +19,7 @@ from authsvc.wiring import open_service
 
 # An access key may begin with a dash. So there are no short options here, and what is no option is the key.
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
-@click.argument("access_key")
+@click.argument("access_key", callback=printable)
 @click.option(
     "--url", callback=address, help="A running service to tell directly, such as http://127.0.0.1:8180."
 )

@@ -8,7 +8,7 @@ import json
 import aiohttp
 import click
 
-from authsvc.cli.addresses import address
+from authsvc.cli.arguments import address
 from authsvc.cli.failing import fail, told_in_one_line
 from authsvc.settings import read_settings
 

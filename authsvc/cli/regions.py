@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.addresses import address
+from authsvc.cli.arguments import address
 from authsvc.cli.failing import told_in_one_line
 from authsvc.model import Region
 from authsvc.regions.sql import SQLRegions
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
+NUMBER = click.IntRange(min=1, max=2**31 - 1)
 LONGEST = 255
 """Characters of both columns."""
 
@@ -64,7 +65,7 @@ def list_() -> None:
 
 
 @regions.command()
-@click.argument("number", type=click.IntRange(min=1, max=2**31 - 1))
+@click.argument("number", type=NUMBER)
 @click.argument("name", callback=_name)
 @click.argument("endpoint", callback=_endpoint)
 def add(number: int, name: str, endpoint: str) -> None:
@@ -78,7 +79,7 @@ def add(number: int, name: str, endpoint: str) -> None:
 
 
 @regions.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @click.option("--name", callback=_name, help="The new name.")
 @click.option("--endpoint", callback=_endpoint, help="The new endpoint.")
 def update(number: int, name: str | None, endpoint: str | None) -> None:
@@ -94,7 +95,7 @@ def update(number: int, name: str | None, endpoint: str | None) -> None:
 
 
 @regions.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 def remove(number: int) -> None:
     """Remove the region NUMBER.
 

@@ -67,6 +67,8 @@ def password(user: str, password_file: TextIO | None) -> None:
     """
     if not user:
         raise click.BadParameter("the user's name is empty", param_hint="USER")
+    if any("\ud800" <= character <= "\udfff" for character in user):
+        raise click.BadParameter("the user's name is not text in UTF-8", param_hint="USER")
     given = None if password_file is None else password_file.read().removesuffix("\n")
     if given is not None and (not given or "\0" in given):
         raise click.BadParameter("the password is empty, or holds a NUL", param_hint="--password-file")

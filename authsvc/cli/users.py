@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from authsvc.cli.arguments import printable
 from authsvc.cli.failing import told_in_one_line
 from authsvc.directory.owned import OwnedDirectory
 from authsvc.model import Secret, State
@@ -89,7 +90,7 @@ def list_() -> None:
 
 
 @users.command()
-@click.argument("user")
+@click.argument("user", callback=printable)
 def disable(user: str) -> None:
     """Disable the user with this id or name: its keys stop working.
 
@@ -101,7 +102,7 @@ def disable(user: str) -> None:
 
 
 @users.command()
-@click.argument("user")
+@click.argument("user", callback=printable)
 def enable(user: str) -> None:
     """Enable the user with this id or name again.
 
@@ -113,7 +114,7 @@ def enable(user: str) -> None:
 
 
 @users.command()
-@click.argument("user")
+@click.argument("user", callback=printable)
 def remove(user: str) -> None:
     """Remove the user with this id or name, and its keys.
 

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from authsvc.settings import NO_ADDRESS
+from tests.certificates import Authority
 from tests.command import command
 
 
@@ -66,3 +67,72 @@ def test_a_file_whose_path_was_wanted_is_not_shown_instead(setting, content, tmp
 )
 def test_what_is_no_address_is_said_to_be_none_wherever_it_is_given(words, url):
     assert misused(*words, url) == f"Error: Invalid value for '{words[-1]}': {NO_ADDRESS}"
+
+
+UNPRINTABLE = ("", "two\nlines", "\x1b[31mred", "\udcff")
+
+
+@pytest.mark.parametrize("name", UNPRINTABLE)
+@pytest.mark.parametrize(
+    "words",
+    [("users", "disable"), ("certificates", "revoke"), ("forget",)],
+    ids=" ".join,
+)
+def test_a_name_that_cannot_be_repeated_in_one_line_is_refused(words, name):
+    assert misused(*words, "--", name).endswith(": must be printable, and not empty")
+
+
+def test_a_password_is_nobodys_whose_name_no_file_can_hold():
+    assert misused("tokens", "password", "\udcff").endswith(": the user's name is not text in UTF-8")
+
+
+@pytest.mark.parametrize("words", [("remove",), ("update", "--name", "north")], ids=" ".join)
+def test_a_region_has_a_number_that_a_database_can_hold(words):
+    line = misused("regions", *words, "99999999999999999999")
+    assert line.endswith("99999999999999999999 is not in the range 1<=x<=2147483647.")
+
+
+GARBAGE = bytes(range(256))
+
+
+@pytest.mark.parametrize(
+    "words", [("explain",), ("forget", "AK", "--url", "http://127.0.0.1:1", "--token-file")]
+)
+def test_what_is_no_text_is_said_to_be_none(words, tmp_path):
+    (tmp_path / "file").write_bytes(GARBAGE)
+    done = command(*words, str(tmp_path / "file"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "authsvc: what was read is not text in UTF-8, from byte 128 on\n"
+
+
+@pytest.mark.parametrize("content", [GARBAGE, b"", b"-----BEGIN CERTIFICATE-----\n"])
+def test_check_says_which_file_cannot_be_used(content, tmp_path):
+    files = Authority().server("authsvc.example").write(tmp_path, "server")
+    bad = tmp_path / "bad"
+    bad.write_bytes(content)
+    tls = {"CERTIFICATE": files.certificate, "KEY": files.key, "CLIENT_CA": files.authority}
+
+    def said(**more):
+        environment = {f"AUTHSVC_TLS_{name}": str(path) for name, path in (tls | more).items()}
+        environment["AUTHSVC_DATABASE_URL"] = f"sqlite:///{tmp_path}/authsvc.db"
+        done = command("check", environment=environment | {"AUTHSVC_CALLERS": str(callers)})
+        return done.returncode, [line for line in done.stdout.splitlines() if line.startswith("fail")]
+
+    callers = tmp_path / "callers.toml"
+    callers.touch()
+    command("users", "list", environment={"AUTHSVC_DATABASE_URL": f"sqlite:///{tmp_path}/authsvc.db"})
+    assert said() == (0, [])
+    for name, begins in (
+        (
+            "CERTIFICATE",
+            "AUTHSVC_TLS_CERTIFICATE and AUTHSVC_TLS_KEY are no certificate and its key, in PEM: ",
+        ),
+        ("KEY", "AUTHSVC_TLS_CERTIFICATE and AUTHSVC_TLS_KEY are no certificate and its key, in PEM: "),
+        ("CLIENT_CA", "AUTHSVC_TLS_CLIENT_CA holds no certificate, in PEM: "),
+    ):
+        status, (line,) = said(**{name: bad})
+        assert (status, line.startswith(f"fail  callers and TLS: {begins}")) == (1, True), line
+    if content == GARBAGE:
+        callers.write_bytes(content)
+        status, (line,) = said()
+        assert line == "fail  callers and TLS: the callers file is not text in UTF-8, from byte 128 on"
