@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -70,6 +70,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 class Listed(click.Group):
     """Commands that are imported when they are asked for by name; a list of them, or a completion, needs none."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command; where what it prints cannot be written, say so."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            # By itself, because what the other failures need takes longer to import than a list to print.
+            click.echo(f"authsvc: {error}", err=True)
+            raise SystemExit(1) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from authsvc.settings import NO_ADDRESS
 from tests.certificates import Authority
-from tests.command import command
+from tests.command import ROOT, command
 
 
 def misused(*words, **options):
@@ -90,6 +93,20 @@ def test_a_password_is_nobodys_whose_name_no_file_can_hold():
 def test_a_region_has_a_number_that_a_database_can_hold(words):
     line = misused("regions", *words, "99999999999999999999")
     assert line.endswith("99999999999999999999 is not in the range 1<=x<=2147483647.")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("settings",), ("tokens", "new", "x", "--grant", "verify")])
+def test_a_disk_that_is_full_is_one_clear_line(words):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "authsvc", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "authsvc: [Errno 28] No space left on device\n")
 
 
 GARBAGE = bytes(range(256))
