@@ -25,6 +25,8 @@ def told_in_one_line() -> Iterator[None]:
         field = error.detail.get("field")
         said = error.message if field is None else f"{field}: {error.message}"
         fail(*error.detail.get("reasons", [said]))
+    except RecursionError:
+        fail("what was read nests too deep")
     except UnicodeDecodeError as error:
         fail(f"what was read is not text in UTF-8, from byte {error.start} on")
     except (ValueError, OSError) as error:
@@ -39,7 +41,11 @@ def told_in_one_line() -> Iterator[None]:
 
 
 def fail(*problems: str) -> None:
-    """Print the problems and exit with status 1."""
+    """Print the problems, a line each whatever somebody else's words in them hold, and exit with status 1."""
     for problem in problems:
-        click.echo(f"authsvc: {problem}", err=True)
+        click.echo(f"authsvc: {''.join(map(_shown, problem))}", err=True)
     raise SystemExit(1)
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

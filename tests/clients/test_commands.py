@@ -41,9 +41,11 @@ def somebody_else(answer):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def words_of(group, *before):
@@ -464,8 +466,9 @@ def test_forget_over_the_wire(cloudstack, region, tmp_path):
         b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\nContent-Type: text/html\r\n\r\n<p>\n",
         b"220 ftp\r\n",
         b"",
+        b'HTTP/1.1 403 No\r\nContent-Length: 54\r\n\r\n{"error":{"message":"two\\nlines, \\u001b[31mred ones"}}',
     ],
-    ids=["a page", "no HTTP", "nothing"],
+    ids=["a page", "no HTTP", "nothing", "words that are more than one line"],
 )
 def test_what_else_is_at_the_address_is_one_clear_line(answer, tmp_path):
     token = tmp_path / "token"
@@ -473,6 +476,7 @@ def test_what_else_is_at_the_address_is_one_clear_line(answer, tmp_path):
     with somebody_else(answer) as url:
         line = failed("forget", "AK", "--url", url, "--token-file", str(token))
     assert line.startswith(f"authsvc: {url} ")
+    assert line.isprintable()
 
 
 @pytest.mark.parametrize(

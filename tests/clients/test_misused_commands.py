@@ -109,6 +109,14 @@ def test_a_disk_that_is_full_is_one_clear_line(words):
     assert (done.returncode, done.stderr) == (1, "authsvc: [Errno 28] No space left on device\n")
 
 
+def test_what_nests_too_deep_is_one_clear_line(tmp_path):
+    environment = {"AUTHSVC_OWN_DATABASE_URL": f"sqlite:///{tmp_path}/own.db"}
+    assert command("migrate", environment=environment, cwd=tmp_path).returncode == 0
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    done = command("certificates", "import", "deep.json", environment=environment, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "authsvc: what was read nests too deep\n")
+
+
 GARBAGE = bytes(range(256))
 
 
