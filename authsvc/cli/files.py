@@ -8,7 +8,7 @@ import os
 import signal
 import ssl
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -59,7 +59,7 @@ class ServerTLS:
     """
 
     context: ssl.SSLContext
-    pem: Pem
+    pem: Pem = field(repr=False)
 
 
 def server_tls(settings: Settings) -> ServerTLS | None:
