@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from authsvc.model import AccessKey, Certificate, Credential, Identity, Region
 
@@ -145,6 +145,33 @@ class SharedCache(Protocol):
         Raises:
             SharedCacheUnavailable: No answer in time; what was yielded before is good.
         """
+        ...
+
+
+class Changes(Protocol):
+    """Somebody who wants to hear what changes in the directory; neither blocks nor raises.
+
+    ``at`` is the monotonic clock's when it was heard of, in the order of what happened.
+    """
+
+    def began(self, at: float) -> None:
+        """From now on every change is told; of what was before, nothing is known."""
+        ...
+
+    def heard(self, at: float) -> None:
+        """Whatever changed until now has been told."""
+        ...
+
+    def changed(self, names: Iterable[str], at: float) -> None:
+        """These have changed: access keys, and uuids of users, accounts or domains."""
+        ...
+
+    def all_changed(self, at: float) -> None:
+        """Anybody may have changed."""
+        ...
+
+    def ended(self) -> None:
+        """No change is told any more."""
         ...
 
 
