@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from authsvc.cache.seal import Sealer
     from authsvc.model import AccessKey, Credential
     from authsvc.ports import Clock, Directory, SharedCache
+    from authsvc.service.lease import Lease
 
 CLOCKS_APART = 0.5
 """Seconds another process's clock may be off: a shared record counts as so much older, and one from further in
@@ -65,6 +66,7 @@ class CachedDirectory:
         local: LocalCache,
         shared: Shared | None,
         clock: Clock,
+        lease: Lease | None = None,
         fresh_for: float = 2.0,
         max_stale: float = 300.0,
         deadline: float = 0.14,
@@ -76,7 +78,8 @@ class CachedDirectory:
             local: This process's memory.
             shared: The region's; None for none.
             clock: Ages are counted on its monotonic side.
-            fresh_for: Seconds a record answers without asking again.
+            lease: Whom changes are told to; None if nobody tells of any.
+            fresh_for: Seconds a record answers without asking again, unless the lease knows better.
             max_stale: Seconds it may still answer while the origin cannot.
             deadline: Seconds anybody waits for an answer.
         """
@@ -85,6 +88,7 @@ class CachedDirectory:
         self._local = local
         self._shared = shared
         self._clock = clock
+        self._lease = lease
         self._fresh_for = fresh_for
         self._max_stale = max_stale
         self._deadline = deadline
@@ -97,16 +101,18 @@ class CachedDirectory:
         Raises:
             Unavailable: Nothing young enough is known, and the origin did not answer within the deadline.
         """
-        limit = self._fresh_for if max_age is None else min(max_age, self._fresh_for)
+        demanded = max_age is not None
         entry = self._local.get(access_key)
         if entry is not None and entry.kind != "forgotten":
+            limit = self._fresh_for if self._lease is None else self._lasts(access_key, entry)
+            if max_age is not None:
+                limit = min(limit, max_age)
             if self._clock.monotonic() - entry.since <= limit:
                 return entry.credential
-        else:
-            unknown_for = self._local.unknown_for(access_key)
-            if unknown_for is not None and unknown_for <= limit:
-                return None
-        demanded = max_age is not None
+        elif self._is_unknown(
+            access_key, self._fresh_for if max_age is None else min(max_age, self._fresh_for)
+        ):
+            return None
         try:
             return await self._flights.join(
                 (access_key, demanded),
@@ -167,11 +173,26 @@ class CachedDirectory:
         if self._writes:
             await asyncio.wait(self._writes)
 
+    def _lasts(self, access_key: AccessKey, entry: Entry, *, off: float = 0.0) -> float:
+        """Return for how many seconds the entry answers; the clock of who read it may be so much ``off``."""
+        if self._lease is None:
+            return self._fresh_for
+        return self._lease.lasts(entry.since - off, _names(access_key, entry), otherwise=self._fresh_for)
+
+    def _is_unknown(self, access_key: AccessKey, limit: float) -> bool:
+        unknown_for = self._local.unknown_for(access_key)
+        if unknown_for is None:
+            return False
+        if self._lease is not None:
+            since = self._clock.monotonic() - unknown_for
+            limit = min(limit, self._lease.lasts(since, (access_key,), otherwise=limit))
+        return unknown_for <= limit
+
     async def _fetch(self, access_key: AccessKey, *, demanded: bool) -> Credential | None:
         heard = await self._hear(access_key)
         if not demanded and (entry := heard) is not None and entry.kind != "forgotten":
             age = self._clock.monotonic() - entry.since + CLOCKS_APART
-            if age <= self._fresh_for:
+            if age <= self._lasts(access_key, entry, off=CLOCKS_APART):
                 return _sourced(entry, "redis")
         as_of = self._clock.now()
         credential = await self._origin.find(access_key)
@@ -246,6 +267,8 @@ class CachedDirectory:
             raise error
         if self._clock.monotonic() - entry.since > self._max_stale:
             raise error
+        if self._lease is not None and self._lease.revoked(entry.since, _names(access_key, entry)):
+            raise error
         return _sourced(entry, "stale")
 
     def _share_soon(self, access_key: AccessKey, record: Record) -> None:
@@ -269,6 +292,14 @@ class CachedDirectory:
         if ttl > 0:
             name = shared.sealer.names(access_key)[0]
             await shared.cache.put(name, shared.sealer.seal(name, write(record)), ttl=ttl)
+
+
+def _names(access_key: AccessKey, entry: Entry) -> tuple[str, ...]:
+    """Return by what names a change of what the entry holds would be told."""
+    if entry.credential is None:
+        return (access_key,)
+    who = entry.credential.principal
+    return (access_key, who.user.id, who.account.id, who.domain.id)
 
 
 def _sourced(entry: Entry, source: str) -> Credential | None:

@@ -53,7 +53,7 @@ class Lease:
         return self._clock.monotonic() - self._heard_at <= HEARD_WITHIN
 
     def lasts(self, since: float, names: Iterable[str], *, otherwise: float) -> float:
-        """Return for how many seconds a reading counts.
+        """Return for how many seconds a reading counts; fewer than none if it does not.
 
         Args:
             since: When it began, by the monotonic clock.
@@ -62,7 +62,7 @@ class Lease:
         """
         changed_at = max(self._all_changed_at, self._named(names))
         if since <= changed_at:
-            return 0.0
+            return float("-inf")
         if not self.lives:
             return otherwise
         return LONGEST if since > changed_at + SETTLED else min(AGAIN, otherwise)

@@ -15,6 +15,7 @@ from authsvc.cache.shared import MemorySharedCache
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import DirectoryUnavailable, SecretUnreadable, SharedCacheUnavailable, Unavailable
 from authsvc.model import AccessKey, State
+from authsvc.service.lease import AGAIN, HEARD_WITHIN, LONGEST, SETTLED, Lease
 from tests.people import ACCESS_KEY, NOW, StoppedClock, alice
 
 FRESH, STALE = 2.0, 300.0
@@ -124,6 +125,148 @@ async def test_as_of_is_when_the_directory_said_so(world):
     world.clock.advance(1.0)
     found = await world.here.find(ACCESS_KEY)
     assert found.freshness.as_of == NOW
+
+
+# --- where changes are told ------------------------------------------------------------------------------------
+
+
+class Told:
+    """A process with a change stream that has been heard of for a while."""
+
+    def __init__(self, world, **options):
+        self.clock = world.clock
+        self.lease = Lease(world.clock)
+        self.lease.began(self.clock.monotonic())
+        self.after(SETTLED + 0.01)
+        self.directory = world.process(lease=self.lease, **options)
+
+    def after(self, seconds):
+        """Let time pass, in which the stream goes on."""
+        self.clock.advance(seconds)
+        self.lease.heard(self.clock.monotonic())
+
+    def changed(self, *names):
+        self.lease.changed(names, self.clock.monotonic())
+
+
+@pytest.fixture
+def told(world):
+    return Told(world)
+
+
+async def test_a_record_answers_until_it_is_told_to_have_changed(world, told):
+    assert await world.source(told.directory) == "database"
+    told.after(LONGEST)
+    assert await world.source(told.directory) == "memory"
+    told.changed("somebody else")
+    assert await world.source(told.directory) == "memory"
+    told.changed(alice().principal.account.id)
+    assert await world.source(told.directory) == "database"
+    assert world.origin.asked == 2
+
+
+async def test_should_it_never_be_told_it_is_asked_all_the_same(world, told):
+    await world.source(told.directory)
+    told.after(LONGEST + 0.01)
+    assert await world.source(told.directory) == "database"
+
+
+async def test_who_demands_less_age_gets_it_though_nothing_was_told(world, told):
+    await world.source(told.directory)
+    told.after(1.5)
+    assert await world.source(told.directory, max_age=1.0) == "database"
+
+
+async def test_what_was_read_as_it_changed_is_soon_read_again(world, told):
+    told.changed(ACCESS_KEY)
+    told.after(0.001)
+    assert await world.source(told.directory) == "database"  # perhaps of before
+    told.after(AGAIN)
+    assert await world.source(told.directory) == "memory"
+    told.after(0.001)
+    assert await world.source(told.directory) == "database"
+
+
+async def test_a_change_told_while_it_is_read_counts(world, told):
+    class Slow(MemoryDirectory):
+        async def find(self, access_key, *, max_age=None):
+            found = await super().find(access_key, max_age=max_age)
+            told.after(0.01)
+            told.changed(ACCESS_KEY)
+            return found
+
+    told.directory = world.process(lease=told.lease, origin=Slow(world.clock, [alice()]), shared=False)
+    assert await world.source(told.directory) == "database"
+    assert await world.source(told.directory) == "database"
+
+
+async def test_a_silent_stream_proves_nothing(world, told):
+    await world.source(told.directory)
+    world.clock.advance(FRESH)
+    assert FRESH > HEARD_WITHIN
+    assert await world.source(told.directory) == "memory"
+    world.clock.advance(0.01)
+    assert await world.source(told.directory) == "database"
+
+
+async def test_a_new_key_is_found_as_soon_as_it_is_told(world, told):
+    told.after(1)
+    assert await world.source(told.directory, NOBODYS) is None
+    told.after(1)
+    world.origin.put(alice(access_key=NOBODYS))
+    assert await world.source(told.directory, NOBODYS) is None
+    told.changed(NOBODYS)
+    assert await world.source(told.directory, NOBODYS) == "database"
+
+
+async def test_a_key_that_came_back_is_found_as_soon_as_it_is_told(world, told):
+    await world.source(told.directory)
+    world.origin.remove(ACCESS_KEY)
+    told.changed(ACCESS_KEY)
+    assert await world.source(told.directory) is None
+    world.origin.put(alice())
+    told.after(SETTLED + 1)
+    told.changed(ACCESS_KEY)
+    assert await world.source(told.directory) == "database"
+
+
+async def test_a_shared_record_counts_as_if_it_had_been_read_here(world, told):
+    """But for the clock it was read by, which may be off."""
+    await world.source(world.here)
+    told.after(30)
+    assert await world.source(told.directory) == "database"  # by their clock it was read as the stream began
+    told.after(30)
+    another = world.process(lease=told.lease)
+    assert await world.source(another) == "redis"
+
+
+async def test_a_shared_record_of_before_a_change_does_not_count(world, told):
+    await world.source(world.here)
+    told.after(CLOCKS_APART)
+    told.changed(ACCESS_KEY)
+    told.after(0.001)
+    assert await world.source(told.directory) == "database"
+
+
+async def test_what_was_told_to_have_changed_is_no_answer_in_an_outage(world, told):
+    await world.source(told.directory)
+    told.after(0.1)
+    world.origin.down = True
+    told.changed(alice().principal.user.id)
+    with pytest.raises(DirectoryUnavailable):
+        await told.directory.find(ACCESS_KEY)
+
+
+async def test_an_outage_ends_the_stream_and_not_the_answers(world, told):
+    await world.source(told.directory)
+    told.after(30)
+    world.origin.down = True
+    told.lease.ended()
+    assert await world.source(told.directory) == "stale"
+    told.lease.began(world.clock.monotonic())
+    assert await world.source(told.directory) == "stale"
+    world.origin.down = False
+    assert await world.source(told.directory) == "database"
 
 
 # --- nobody's keys --------------------------------------------------------------------------------------------
