@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sqlalchemy import inspect
 
-from authsvc.cache.directory import CachedDirectory, Shared
+from authsvc.cache.directory import CachedDirectory
 from authsvc.cache.local import LocalCache
+from authsvc.cache.records import Shared
 from authsvc.cache.remembered import RememberedCertificates, RememberedRegions, RememberedUsers
 from authsvc.cache.replays import MemoryReplays, RedisReplays
 from authsvc.cache.seal import Sealer

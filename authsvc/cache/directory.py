@@ -7,57 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from authsvc.cache.flight import Flights
-from authsvc.cache.record import Record, read, write
-from authsvc.cache.seal import NAMES, BrokenSeal
+from authsvc.cache.record import Record
+from authsvc.cache.records import CLOCKS_APART, SharedRecords
 from authsvc.errors import DirectoryUnavailable, SharedCacheUnavailable, Unavailable
 from authsvc.model import Freshness
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from authsvc.cache.local import Entry, LocalCache
-    from authsvc.cache.seal import Sealer
+    from authsvc.cache.records import Shared
     from authsvc.model import AccessKey, Credential
-    from authsvc.ports import Clock, Directory, SharedCache
+    from authsvc.ports import Clock, Directory
     from authsvc.service.lease import Lease
-
-CLOCKS_APART = 0.5
-"""Seconds another process's clock may be off: a shared record counts as so much older, and one from further in
-the future is none."""
-
-REJECTS = ("unavailable", "seal", "layout", "age", "key", "unwritten")
-"""Why the shared cache was of no use: not reached; a record with a broken seal, of a strange layout, too old or from
-the future, of another key; a record that could not be written."""
-
-MOST_WRITES = 256
-"""Records on their way to the shared cache at most; beyond it they are not shared."""
-
-MOST_TAKEN_OVER = 10_000
-"""Records a process takes over from the shared cache at its start: half a second of work."""
 
 PAUSES = (0.6, 0.6)
 """Seconds after which a shared cache that did not answer is asked for them again: the first connection may take too long
 on a machine that is busy starting, and a breaker lets nobody try for half a second."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """Where records are shared, and what seals them."""
-
-    cache: SharedCache
-    sealer: Sealer
-
-
 class CachedDirectory:
-    """Answers from memory while that is fresh, asks once for all who want the same, and rides out outages.
-
-    Attributes:
-        rejects: Shared records that were refused, by why.
-    """
+    """Answers from memory while that is fresh, asks once for all who want the same, and rides out outages."""
 
     def __init__(
         self,
@@ -83,17 +57,15 @@ class CachedDirectory:
             max_stale: Seconds it may still answer while the origin cannot.
             deadline: Seconds anybody waits for an answer.
         """
-        self.rejects: Counter[str] = Counter(dict.fromkeys(REJECTS, 0))
         self._origin = origin
         self._local = local
-        self._shared = shared
+        self._shared = SharedRecords(shared, clock=clock, max_stale=max_stale)
         self._clock = clock
         self._lease = lease
         self._fresh_for = fresh_for
         self._max_stale = max_stale
         self._deadline = deadline
         self._flights: Flights[Credential | None] = Flights()
-        self._writes: set[asyncio.Task[None]] = set()
 
     async def find(self, access_key: AccessKey, *, max_age: float | None = None) -> Credential | None:
         """Return the credential.
@@ -126,6 +98,11 @@ class CachedDirectory:
             return self._stale(access_key, unavailable)
 
     @property
+    def rejects(self) -> Mapping[str, int]:
+        """Return how many shared records were of no use, by why."""
+        return self._shared.rejects
+
+    @property
     def shed(self) -> int:
         """Return how many questions were refused because too many keys were being asked for."""
         return self._flights.shed
@@ -141,11 +118,10 @@ class CachedDirectory:
         a busy machine does in that moment, there is something to answer by. Tombstones name no key; each is seen
         when its key is asked for.
         """
-        if self._shared is None:
-            return
         for pause in (*PAUSES, 0.0):
             try:
-                await self._take_all_over(self._shared)
+                async for access_key, record in self._shared.all():
+                    self._local.put(access_key, record)
             except SharedCacheUnavailable:  # in the end each is looked for when it is asked for
                 await asyncio.sleep(pause)
             else:
@@ -162,16 +138,12 @@ class CachedDirectory:
         as_of = max(self._clock.now(), 0.0 if known is None else known.as_of)
         record = Record(kind="forgotten", as_of=as_of)
         self._local.put(access_key, record)
-        if self._shared is not None:
-            await self._share(self._shared, access_key, record)
+        await self._shared.put(access_key, record)
 
     async def close(self) -> None:
         """End what is under way."""
         await self._flights.close()
-        for task in list(self._writes):
-            task.cancel()
-        if self._writes:
-            await asyncio.wait(self._writes)
+        await self._shared.close()
 
     def _lasts(self, access_key: AccessKey, entry: Entry, *, off: float = 0.0) -> float:
         """Return for how many seconds the entry answers; the clock of who read it may be so much ``off``."""
@@ -204,62 +176,15 @@ class CachedDirectory:
             self._local.put_unknown(access_key, as_of=as_of)
             return None
         if self._local.put(access_key, record):
-            self._share_soon(access_key, record)
+            self._shared.put_soon(access_key, record)
         return credential
 
     async def _hear(self, access_key: AccessKey) -> Entry | None:
         """Take in what the region knows of the key; return it if it is news."""
-        if self._shared is None:
-            return None
-        names = self._shared.sealer.names(access_key)
-        try:
-            found = await self._shared.cache.get(*names)
-        except SharedCacheUnavailable:
-            self.rejects["unavailable"] += 1
-            return None
         news = False
-        for name, sealed in zip(names, found, strict=True):
-            record = None if sealed is None else self._opened(access_key, name, sealed)
-            if record is not None:
-                news = self._local.put(access_key, record) or news
+        for record in await self._shared.of(access_key):
+            news = self._local.put(access_key, record) or news
         return self._local.get(access_key) if news else None
-
-    async def _take_all_over(self, shared: Shared) -> None:
-        async for page in shared.cache.pages(NAMES, most=MOST_TAKEN_OVER):
-            for name, sealed in page.items():
-                self._take_over(shared, name, sealed)
-
-    def _take_over(self, shared: Shared, name: str, sealed: bytes) -> None:
-        """Remember the record; one that is of no use is nobody's question, and is not counted."""
-        record = self._unsealed(shared, name, sealed)
-        if isinstance(record, Record) and record.credential is not None:
-            access_key = record.credential.access_key
-            if name in shared.sealer.names(access_key):
-                self._local.put(access_key, record)
-
-    def _opened(self, access_key: AccessKey, name: str, sealed: bytes) -> Record | None:
-        """Return the record; count it where it is of no use."""
-        if self._shared is None:
-            return None
-        record = self._unsealed(self._shared, name, sealed)
-        if isinstance(record, Record):
-            if record.credential is None or record.credential.access_key == access_key:
-                return record
-            record = "key"
-        self.rejects[record] += 1
-        return None
-
-    def _unsealed(self, shared: Shared, name: str, sealed: bytes) -> Record | str:
-        """Return the record; which of ``REJECTS`` it is if its seal, layout or age is wrong."""
-        try:
-            record = read(shared.sealer.open(name, sealed), source="redis")
-        except BrokenSeal:
-            return "seal"
-        except ValueError:
-            return "layout"
-        if not -CLOCKS_APART <= self._clock.now() - record.as_of <= self._max_stale + CLOCKS_APART:
-            return "age"
-        return record
 
     def _stale(self, access_key: AccessKey, error: Unavailable) -> Credential | None:
         entry = self._local.get(access_key)
@@ -270,28 +195,6 @@ class CachedDirectory:
         if self._lease is not None and self._lease.revoked(entry.since, _names(access_key, entry)):
             raise error
         return _sourced(entry, "stale")
-
-    def _share_soon(self, access_key: AccessKey, record: Record) -> None:
-        if self._shared is None or len(self._writes) >= MOST_WRITES:
-            return
-        task = asyncio.create_task(self._share_quietly(self._shared, access_key, record), name="share")
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-
-    async def _share_quietly(self, shared: Shared, access_key: AccessKey, record: Record) -> None:
-        try:
-            await self._share(shared, access_key, record)
-        except SharedCacheUnavailable:
-            self.rejects["unwritten"] += 1
-
-    async def _share(self, shared: Shared, access_key: AccessKey, record: Record) -> None:
-        ttl = self._max_stale
-        expires_at = record.credential.principal.key.expires_at if record.credential is not None else None
-        if expires_at is not None:
-            ttl = min(ttl, expires_at - self._clock.now())
-        if ttl > 0:
-            name = shared.sealer.names(access_key)[0]
-            await shared.cache.put(name, shared.sealer.seal(name, write(record)), ttl=ttl)
 
 
 def _names(access_key: AccessKey, entry: Entry) -> tuple[str, ...]:

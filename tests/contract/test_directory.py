@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import event
 
 from authsvc import errors
-from authsvc.cache.directory import CachedDirectory, Shared
+from authsvc.cache.directory import CachedDirectory
 from authsvc.cache.local import LocalCache
+from authsvc.cache.records import Shared
 from authsvc.cache.seal import Sealer
 from authsvc.cache.shared import MemorySharedCache
 from authsvc.directory.cipher import SecretCipher
