@@ -47,6 +47,18 @@ class Directory(Protocol):
         ...
 
 
+class ManyKeys(Protocol):
+    """A directory that can be asked about many keys at once."""
+
+    async def find_all(self, access_keys: Sequence[AccessKey]) -> Mapping[AccessKey, Credential | None]:
+        """Return what ``find`` would of each; a key of which that cannot be told is not among them.
+
+        Raises:
+            Unavailable: It could not be found out of any.
+        """
+        ...
+
+
 class Users(Protocol):
     """The users by id, for whoever proves themselves by something else than an access key."""
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from authsvc.cache.flight import Flights
+from authsvc.cache.hot_set import HotSet
 from authsvc.cache.record import Record
 from authsvc.cache.records import CLOCKS_APART, SharedRecords
 from authsvc.errors import DirectoryUnavailable, SharedCacheUnavailable, Unavailable
@@ -18,11 +20,12 @@ from authsvc.model import Freshness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from authsvc.cache.local import Entry, LocalCache
     from authsvc.cache.records import Shared
     from authsvc.model import AccessKey, Credential
-    from authsvc.ports import Clock, Directory
+    from authsvc.ports import Clock, Directory, ManyKeys
     from authsvc.service.lease import Lease
 
 PAUSES = (0.6, 0.6)
@@ -41,6 +44,7 @@ class CachedDirectory:
         shared: Shared | None,
         clock: Clock,
         lease: Lease | None = None,
+        ahead: ManyKeys | None = None,
         fresh_for: float = 2.0,
         max_stale: float = 300.0,
         deadline: float = 0.14,
@@ -53,6 +57,7 @@ class CachedDirectory:
             shared: The region's; None for none.
             clock: Ages are counted on its monotonic side.
             lease: Whom changes are told to; None if nobody tells of any.
+            ahead: Who is asked for what is in use before it is asked for; None for nobody.
             fresh_for: Seconds a record answers without asking again, unless the lease knows better.
             max_stale: Seconds it may still answer while the origin cannot.
             deadline: Seconds anybody waits for an answer.
@@ -66,6 +71,11 @@ class CachedDirectory:
         self._max_stale = max_stale
         self._deadline = deadline
         self._flights: Flights[Credential | None] = Flights()
+        self._hot_set = None
+        if ahead is not None:
+            self._hot_set = HotSet(
+                ahead, local, self._shared, clock=clock, fresh_for=fresh_for, max_stale=max_stale
+            )
 
     async def find(self, access_key: AccessKey, *, max_age: float | None = None) -> Credential | None:
         """Return the credential.
@@ -76,6 +86,8 @@ class CachedDirectory:
         demanded = max_age is not None
         entry = self._local.get(access_key)
         if entry is not None and entry.kind != "forgotten":
+            if self._hot_set is not None:
+                self._hot_set.asked(access_key)
             limit = self._fresh_for if self._lease is None else self._lasts(access_key, entry)
             if max_age is not None:
                 limit = min(limit, max_age)
@@ -126,6 +138,10 @@ class CachedDirectory:
                 await asyncio.sleep(pause)
             else:
                 return
+
+    def read_ahead(self) -> AbstractAsyncContextManager[None]:
+        """Keep what is in use fresh while the context is open, if there is anybody to ask ahead."""
+        return nullcontext() if self._hot_set is None else self._hot_set.kept()
 
     async def forget(self, access_key: AccessKey) -> None:
         """Make what anybody in the region remembers of the key unusable.

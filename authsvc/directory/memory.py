@@ -9,7 +9,7 @@ from authsvc.errors import DirectoryUnavailable
 from authsvc.model import Freshness, Identity, KeyPair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from authsvc.model import AccessKey, Credential
     from authsvc.ports import Clock
@@ -43,6 +43,10 @@ class MemoryDirectory:
         return dataclasses.replace(
             credential, freshness=Freshness(as_of=self._clock.now(), source="database")
         )
+
+    async def find_all(self, access_keys: Sequence[AccessKey]) -> Mapping[AccessKey, Credential | None]:
+        """Return the credentials, read now."""
+        return {access_key: await self.find(access_key) for access_key in access_keys}
 
     async def find_user(self, user_id: str) -> Identity | None:
         """Return the user of any credential, read now."""

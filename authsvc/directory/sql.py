@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,12 +15,12 @@ from authsvc.directory.failures import is_about_shape, is_lost, named
 from authsvc.directory.plan import make_plan
 from authsvc.directory.rows import Holding, credential, holding, identity
 from authsvc.directory.select import MOST_TWINS
-from authsvc.errors import AuthError, DirectoryUnavailable, DirectoryUnready
+from authsvc.errors import AuthError, DirectoryUnavailable, DirectoryUnready, SecretUnreadable
 from authsvc.model import AccessKey
 from authsvc.service.breaker import Breaker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -99,6 +100,21 @@ class SQLDirectory:
             raise DirectoryUnavailable("too many keys differ from this one in case alone")
         return credential(rows, access_key=access_key, cipher=self._cipher, as_of=as_of)
 
+    async def find_all(self, access_keys: Sequence[AccessKey]) -> Mapping[AccessKey, Credential | None]:
+        """Return the credentials as the tables have them now, by one question for each table that keeps keys.
+
+        Raises:
+            DirectoryUnavailable: No answer within the deadline.
+            DirectoryUnready: The schema is not one we understand.
+        """
+        as_of = self._clock.now()
+        rows = await self._ask(partial(self._everything, list(filter(_storable, access_keys))))
+        found: dict[AccessKey, Credential | None] = {}
+        for key in access_keys:
+            with contextlib.suppress(DirectoryUnavailable, SecretUnreadable):
+                found[key] = credential(rows.get(key, []), access_key=key, cipher=self._cipher, as_of=as_of)
+        return found
+
     async def find_user(self, user_id: str) -> Identity | None:
         """Return the user as the tables have it now.
 
@@ -176,14 +192,22 @@ class SQLDirectory:
         found = (await connection.execute(plan.pages[place][0], {"after": after, "most": most})).all()
         keys = list(dict.fromkeys(AccessKey(row.api_key) for row in found if row.api_key))
         as_of = self._clock.now()
+        rows = await self._everything(keys, connection)
+        holdings = [holding(rows[key], access_key=key, cipher=self._cipher, as_of=as_of) for key in keys]
+        return (found[-1].id if len(found) == most else None), [one for one in holdings if one is not None]
+
+    async def _everything(
+        self, keys: Sequence[AccessKey], connection: AsyncConnection
+    ) -> dict[AccessKey, list[Any]]:
+        """Return the rows of each key."""
+        plan = self._plan or await self._look(connection)
         rows: dict[AccessKey, list[Any]] = {key: [] for key in keys}
         for _, everything in plan.pages if keys else ():
             result = await connection.execute(everything, {"access_keys": keys})
             for row in result.mappings():
                 if row["api_key"] in rows:  # not one that the collation takes for the same
                     rows[row["api_key"]].append(row)
-        holdings = [holding(rows[key], access_key=key, cipher=self._cipher, as_of=as_of) for key in keys]
-        return (found[-1].id if len(found) == most else None), [one for one in holdings if one is not None]
+        return rows
 
     async def _look(self, connection: AsyncConnection) -> Plan:
         """Look at schema and encryption, before the first answer too: ciphertexts taken for secrets prove nobody."""

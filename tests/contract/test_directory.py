@@ -263,6 +263,38 @@ async def test_a_key_no_column_can_hold_is_nobodys_and_makes_nothing_look_ill(wo
             assert await directory.find(AccessKey("AK")) is not None
 
 
+async def test_many_keys_at_once_are_found_as_one_by_one(world):
+    strange = ("ak", "AK ", "", "\x00", "K" * 256, "K\N{GRINNING FACE}", "nobody's")
+    people = [f"AK{number}" for number in range(5)]
+    for key in people:
+        world.person(key, f"SK of {key}", user={"state": State.LOCKED} if key == "AK3" else None)
+    async with world.open() as directory:
+        if not hasattr(directory, "find_all"):
+            assert isinstance(directory, CachedDirectory | EdgeDirectory)
+            return
+        keys = [AccessKey(key) for key in (*people, *strange)]
+        found = await directory.find_all(keys)
+        assert list(found) == keys
+        for key in keys:
+            one = await directory.find(key)
+            assert (found[key] is None) == (one is None)
+            if one is not None:
+                assert found[key].principal == one.principal
+                assert found[key].secret.reveal() == one.secret.reveal() == f"SK of {key}"
+        assert await directory.find_all([]) == {}
+
+
+@everywhere
+async def test_of_many_keys_one_that_cannot_be_told_is_left_out(sql_world):
+    sql_world.person("AK")
+    sql_world.person("AL", stored="neither of our keys wrote this, nor did anybody")
+    async with sql_world.open() as directory:
+        with pytest.raises(errors.SecretUnreadable):
+            await directory.find(AccessKey("AL"))
+        found = await directory.find_all([AccessKey("AK"), AccessKey("AL"), AccessKey("AM")])
+    assert {key: credential is not None for key, credential in found.items()} == {"AK": True, "AM": False}
+
+
 async def test_questions_that_are_cancelled_leave_a_directory_that_answers(world):
     world.person("AK")
     async with world.open() as directory:

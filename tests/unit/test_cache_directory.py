@@ -8,6 +8,7 @@ import os
 import pytest
 
 from authsvc.cache.directory import CachedDirectory
+from authsvc.cache.hot_set import PAGE
 from authsvc.cache.local import LocalCache
 from authsvc.cache.record import LAYOUT, Record, write
 from authsvc.cache.records import CLOCKS_APART, Shared, SharedRecords
@@ -268,6 +269,125 @@ async def test_an_outage_ends_the_stream_and_not_the_answers(world, told):
     assert await world.source(told.directory) == "stale"
     world.origin.down = False
     assert await world.source(told.directory) == "database"
+
+
+# --- the hot set ----------------------------------------------------------------------------------------------
+
+
+class Ahead(MemoryDirectory):
+    """An origin that counts questions about many keys, and how many they were."""
+
+    def __init__(self, world, *credentials):
+        super().__init__(world.clock, credentials)
+        self.pages = []
+
+    async def find_all(self, access_keys):
+        self.pages.append(len(access_keys))
+        found = await super().find_all(access_keys)
+        self.asked -= len(access_keys)
+        return found
+
+
+def ahead(world, *credentials, **options):
+    origin = Ahead(world, *(credentials or (alice(),)))
+    return origin, world.process(origin=origin, ahead=origin, **options)
+
+
+async def test_what_is_in_use_is_read_again_before_it_is_old(world):
+    origin, directory = ahead(world)
+    await world.source(directory)
+    for _ in range(10):
+        assert await world.source(directory) == "memory"
+        world.clock.advance(FRESH / 2)
+        await directory._hot_set.read_again()
+    assert (origin.asked, origin.pages) == (1, [1] * 10)
+
+
+async def test_what_nobody_asked_for_of_late_is_left_alone(world):
+    origin, directory = ahead(world)
+    await world.source(directory)
+    await world.source(directory)
+    for _ in range(5):
+        world.clock.advance(FRESH / 2)
+        await directory._hot_set.read_again()
+    assert origin.pages == [1, 1]
+
+
+async def test_what_is_young_is_not_read_again(world):
+    origin, directory = ahead(world)
+    await world.source(directory)
+    await world.source(directory)
+    await directory._hot_set.read_again()
+    assert origin.pages == []
+
+
+async def test_many_are_read_in_pages(world):
+    people = [alice(access_key=f"key {number}") for number in range(PAGE + 5)]
+    origin, directory = ahead(world, *people)
+    for _ in range(2):
+        for person in people:
+            await world.source(directory, person.access_key)
+    world.clock.advance(FRESH / 2)
+    await directory._hot_set.read_again()
+    assert origin.pages == [PAGE, 5]
+
+
+async def test_what_changed_is_known_and_shared_at_once(world):
+    origin, directory = ahead(world)
+    for _ in range(2):
+        await world.source(directory)
+    origin.put(alice(user={"state": State.DISABLED}))
+    world.clock.advance(FRESH / 2)
+    await directory._hot_set.read_again()
+    await written()
+    assert (await directory.find(ACCESS_KEY)).principal.user.state is State.DISABLED
+    assert (await world.here.find(ACCESS_KEY)).principal.user.state is State.DISABLED
+    await world.source(directory)
+    origin.remove(ACCESS_KEY)
+    world.clock.advance(FRESH / 2)
+    await directory._hot_set.read_again()
+    await written()
+    assert await world.source(directory) is None
+    assert world.origin.asked == 0
+
+
+async def test_what_does_not_change_is_shared_often_enough_to_be_there(world):
+    _, directory = ahead(world)
+    for _ in range(3 * int(STALE)):
+        assert await world.source(directory) in ("database", "memory")
+        world.clock.advance(1)
+        await directory._hot_set.read_again()
+        await written()
+        until, _ = world.stored()
+        assert until - world.clock.monotonic() > STALE / 2
+
+
+async def test_a_round_in_an_outage_changes_nothing(world):
+    origin, directory = ahead(world)
+    for _ in range(2):
+        await world.source(directory)
+    origin.down = True
+    world.clock.advance(FRESH / 2)
+    with pytest.raises(Unavailable):
+        await directory._hot_set.read_again()
+    assert await world.source(directory) == "memory"
+    world.clock.advance(FRESH)
+    assert await world.source(directory) == "stale"
+
+
+async def test_rounds_go_on_by_themselves_whatever_happens(world):
+    origin, directory = ahead(world, fresh_for=0.0)
+    for _ in range(2):
+        await world.source(directory)
+    origin.down = True
+    async with directory.read_ahead():
+        while len(origin.pages) < 1:
+            await world.source(directory)
+            await asyncio.sleep(0.01)
+        origin.down = False
+        while len(origin.pages) < 2:
+            await world.source(directory)
+            await asyncio.sleep(0.01)
 
 
 # --- nobody's keys --------------------------------------------------------------------------------------------

@@ -1,0 +1,112 @@
+"""The keys in use, read again before their records are old, many with one question: nobody has to wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from authsvc.cache.record import Record
+from authsvc.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from authsvc.cache.local import LocalCache
+    from authsvc.cache.records import SharedRecords
+    from authsvc.model import AccessKey, Credential
+    from authsvc.ports import Clock, ManyKeys
+
+MOST: Final = 10_000
+"""Keys read ahead at most; the others are read when they are asked for."""
+
+PAGE: Final = 64
+"""Keys of one question: what it brings takes the loop some five milliseconds, and others have to get their turn."""
+
+SHORTEST_ROUND: Final = 0.25
+"""Seconds from one round to the next at least."""
+
+SHARED_AT_LEAST: Final = 8
+"""How often a record that does not change is shared while a shared one counts."""
+
+
+class HotSet:
+    """Reads again, twice within the time a record is fresh, what has been asked for since the round before last."""
+
+    def __init__(
+        self,
+        origin: ManyKeys,
+        local: LocalCache,
+        shared: SharedRecords,
+        *,
+        clock: Clock,
+        fresh_for: float,
+        max_stale: float,
+    ) -> None:
+        """Take who really knows, and where what is read is remembered and shared."""
+        self._origin = origin
+        self._local = local
+        self._shared = shared
+        self._clock = clock
+        self._old = fresh_for / 4
+        self._every = max(fresh_for / 2, SHORTEST_ROUND)
+        self._turns = max(1, int(max_stale / SHARED_AT_LEAST / self._every))
+        self._round = 0
+        self._asked: set[AccessKey] = set()
+        self._asked_before: set[AccessKey] = set()
+
+    def asked(self, access_key: AccessKey) -> None:
+        """Take note that a key is in use."""
+        if len(self._asked) < MOST:
+            self._asked.add(access_key)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Go on while the context is open."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(self._every)
+                with suppress(Unavailable):  # each is asked for when it is wanted, and rides the outage out
+                    await self.read_again()
+
+        task = asyncio.create_task(keep(), name="hot set")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def read_again(self) -> None:
+        """Go one round.
+
+        Raises:
+            Unavailable: It could not be found out; what was read before that is remembered.
+        """
+        self._round += 1
+        keys = list(self._asked | self._asked_before)
+        self._asked_before, self._asked = self._asked, set()
+        due = [key for key in keys if self._is_due(key)]
+        for start in range(0, len(due), PAGE):
+            as_of = self._clock.now()
+            found = await self._origin.find_all(due[start : start + PAGE])
+            for access_key, credential in found.items():
+                self._take_in(access_key, credential, as_of)
+
+    def _is_due(self, access_key: AccessKey) -> bool:
+        entry = self._local.get(access_key)
+        held = entry is not None and entry.kind == "held"
+        return held and entry is not None and self._clock.monotonic() - entry.since >= self._old
+
+    def _take_in(self, access_key: AccessKey, credential: Credential | None, as_of: float) -> None:
+        before = self._local.get(access_key)
+        if credential is None:
+            record = Record(kind="gone", as_of=as_of)
+        else:
+            record = Record(kind="held", as_of=credential.freshness.as_of, credential=credential)
+        if not self._local.put(access_key, record):
+            return
+        known = None if before is None else before.credential
+        same = known is not None and credential is not None and known.principal == credential.principal
+        if not same or (self._round + hash(access_key)) % self._turns == 0:
+            self._shared.put_soon(access_key, record)
