@@ -403,8 +403,15 @@ class Settings:
     stream: str = _setting(
         fields.String(validate=validate.OneOf(["off", "hotset", "binlog"])),
         "off",
-        "How changes are heard of before `AUTHSVC_FRESH_FOR` is over: `off`; `hotset` and `binlog` are not "
-        "in this version.",
+        "How changes in the database are heard of: `off`, each key is asked for again after `AUTHSVC_FRESH_FOR`; "
+        "`hotset`, those in use are, many with one question, before anybody waits for it; `binlog`, from the "
+        "server's binary log as they are committed (extra `binlog`).",
+    )
+    stream_url: Secret | None = _setting(
+        fields.Function(deserialize=_secret),
+        None,
+        "Who reads the binary log, as `AUTHSVC_DATABASE_URL`: the same server, a user with `REPLICATION SLAVE`; "
+        "empty: that URL's user does.",
     )
     tls_certificate: Path | None = _setting(
         fields.Function(deserialize=_file),
@@ -523,8 +530,13 @@ def _contradictions(loaded: Mapping[str, Any]) -> Iterator[str]:
     for unused in ("database_url", "database_keys", "cloudstack_properties", "own_database_url", "redis_url"):
         if {"edge_keys", unused} <= given:
             yield f"{_name(unused)}: an edge region ({_name('edge_keys')}) has no use for it; leave it out"
-    if loaded.get("stream", "off") != "off":
-        yield f"{_name('stream')}: {loaded['stream']} is not in this version; use off"
+    stream = loaded.get("stream", "off")
+    if stream != "off" and "edge_keys" in given:
+        yield f"{_name('stream')}: an edge region ({_name('edge_keys')}) has no database that changes; use off"
+    elif stream == "binlog" and not loaded.get("database_url", Secret("")).reveal().startswith("mysql:"):
+        yield f"{_name('stream')}: only MariaDB and MySQL have a binary log; use off or hotset"
+    if "stream_url" in given and stream != "binlog":
+        yield f"{_name('stream_url')}: needs {_name('stream')} to be binlog"
 
 
 def _name(field: str) -> str:
