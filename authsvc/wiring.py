@@ -36,6 +36,7 @@ from authsvc.service.authenticate import Authenticate
 from authsvc.service.bulkhead import Bulkhead
 from authsvc.service.certificates import Register
 from authsvc.service.identify import Identify
+from authsvc.service.lease import Lease
 from authsvc.service.policy import Policy
 from authsvc.service.service import Service, remembers_nothing
 from authsvc.service.soap_policy import SoapPolicy
@@ -231,22 +232,26 @@ async def _database(
     origin = SQLDirectory(engine, cipher=cipher(settings), clock=CLOCK)
     redis = _redis(settings, stack)
     local = LocalCache(CLOCK, known=settings.cache_size)
+    lease = Lease(CLOCK) if settings.stream == "binlog" else None
     directory = CachedDirectory(
         origin if tracing is None else tracing.directory(origin),
         local=local,
         shared=None if redis is None else _shared(settings, redis, tracing),
         clock=CLOCK,
+        lease=lease,
+        ahead=origin if settings.stream == "hotset" else None,
         fresh_for=settings.fresh_for,
         max_stale=settings.max_stale,
     )
     stack.push_async_callback(directory.close)
+    await stack.enter_async_context(directory.read_ahead())
     users = RememberedUsers(origin, **_remembering(settings))
     regions = RememberedRegions(SQLRegions(engine, clock=CLOCK), **_remembering(settings))
     stack.push_async_callback(users.close)
     stack.push_async_callback(regions.close)
     if metrics is not None:
         breakers = {"database": origin.breaker} | ({} if redis is None else {"redis": redis.breaker})
-        _show(metrics, origin, directory, local, breakers)
+        _show(metrics, origin, directory, local, breakers, lease=lease)
     return _Source(
         origin=origin,
         directory=directory,
@@ -419,15 +424,20 @@ def _show(
     directory: CachedDirectory,
     local: LocalCache,
     breakers: Mapping[str, Breaker],
+    *,
+    lease: Lease | None,
 ) -> None:
     """Say where the numbers are that the backends keep."""
 
     def mode() -> dict[str, float]:
-        polling = origin.breaker.closed
-        return {"polling": float(polling), "stale": float(not polling)}
+        live = lease is not None and lease.lives
+        stale = not live and not origin.breaker.closed
+        return {"live": float(live), "polling": float(not live and not stale), "stale": float(stale)}
 
     metrics.read("authsvc_staleness_seconds", lambda: origin.silent_for)
     metrics.read("authsvc_freshness_mode", mode)
+    if lease is not None:
+        metrics.read("authsvc_stream_position_age_seconds", lambda: lease.silent_for)
     metrics.read(
         "authsvc_breaker_state",
         lambda: {name: float(not breaker.closed) for name, breaker in breakers.items()},

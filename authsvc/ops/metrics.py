@@ -71,9 +71,14 @@ METRICS: Final = (
     Metric(
         name="authsvc_freshness_mode",
         kind="gauge",
-        about="1 for how remembered records are kept fresh now: polling asks the database again, "
-        "stale answers without it.",
+        about="1 for how remembered records are kept fresh now: live hears of changes, polling asks the database "
+        "again, stale answers without it.",
         labels=("mode",),
+    ),
+    Metric(
+        name="authsvc_stream_position_age_seconds",
+        kind="gauge",
+        about="Seconds since the change stream was last heard of; absent while there is none.",
     ),
     Metric(
         name="authsvc_breaker_state",

@@ -39,6 +39,7 @@ PUBLISHED = {
     ("authsvc_request_seconds", "histogram", ("route", "status")),
     ("authsvc_shed_total", "counter", ()),
     ("authsvc_staleness_seconds", "gauge", ()),
+    ("authsvc_stream_position_age_seconds", "gauge", ()),
 }
 
 

@@ -106,7 +106,19 @@ def test_all_problems_are_reported_together():
     ("environment", "named"),
     [
         ({"AUTHSVC_REDIS_URL": "redis://h"}, "AUTHSVC_CACHE_KEYS"),
-        ({"AUTHSVC_STREAM": "binlog"}, "not in this version"),
+        ({"AUTHSVC_STREAM": "binlog"}, "AUTHSVC_STREAM: only MariaDB and MySQL have a binary log"),
+        (
+            {"AUTHSVC_STREAM_URL": "mysql://r:p@db/cloud"},
+            "AUTHSVC_STREAM_URL: needs AUTHSVC_STREAM to be binlog",
+        ),
+        (
+            {"AUTHSVC_STREAM": "hotset", "AUTHSVC_STREAM_URL": "mysql://r:p@db/cloud"},
+            "AUTHSVC_STREAM_URL: needs AUTHSVC_STREAM to be binlog",
+        ),
+        (
+            {"AUTHSVC_STREAM": "hotset", "AUTHSVC_EDGE_KEYS": "keys", "AUTHSVC_EDGE_SIGNERS": KEY},
+            "AUTHSVC_STREAM: an edge region",
+        ),
         ({"AUTHSVC_STREAM": "sometimes"}, "AUTHSVC_STREAM"),
         ({"AUTHSVC_CACHE_KEYS": "c2hvcnQ="}, "32 are needed"),
         ({"AUTHSVC_TOKEN_KEYS": "c2hvcnQ="}, "AUTHSVC_TOKEN_KEYS: line 1 holds 5 bytes, 32 are needed"),
