@@ -23,6 +23,9 @@ MOST: Final = 10_000
 PAGE: Final = 64
 """Keys of one question: what it brings takes the loop some five milliseconds, and others have to get their turn."""
 
+ROUNDS: Final = 8
+"""Rounds in the time for which a record is fresh; it is read again in one of the last two of them."""
+
 SHORTEST_ROUND: Final = 0.25
 """Seconds from one round to the next at least."""
 
@@ -31,7 +34,7 @@ SHARED_AT_LEAST: Final = 8
 
 
 class HotSet:
-    """Reads again, twice within the time a record is fresh, what has been asked for since the round before last."""
+    """Reads records again shortly before they are no longer fresh, if their keys were asked for in about that time."""
 
     def __init__(
         self,
@@ -48,8 +51,8 @@ class HotSet:
         self._local = local
         self._shared = shared
         self._clock = clock
-        self._old = fresh_for / 4
-        self._every = max(fresh_for / 2, SHORTEST_ROUND)
+        self._every = max(fresh_for / ROUNDS, SHORTEST_ROUND)
+        self._old = fresh_for - 2 * self._every
         self._turns = max(1, int(max_stale / SHARED_AT_LEAST / self._every))
         self._round = 0
         self._asked: set[AccessKey] = set()
@@ -85,7 +88,8 @@ class HotSet:
         """
         self._round += 1
         keys = list(self._asked | self._asked_before)
-        self._asked_before, self._asked = self._asked, set()
+        if self._round % ROUNDS == 0:
+            self._asked_before, self._asked = self._asked, set()
         due = [key for key in keys if self._is_due(key)]
         for start in range(0, len(due), PAGE):
             as_of = self._clock.now()

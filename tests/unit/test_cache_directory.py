@@ -8,7 +8,7 @@ import os
 import pytest
 
 from authsvc.cache.directory import CachedDirectory
-from authsvc.cache.hot_set import PAGE
+from authsvc.cache.hot_set import PAGE, ROUNDS
 from authsvc.cache.local import LocalCache
 from authsvc.cache.record import LAYOUT, Record, write
 from authsvc.cache.records import CLOCKS_APART, Shared, SharedRecords
@@ -293,31 +293,40 @@ def ahead(world, *credentials, **options):
     return origin, world.process(origin=origin, ahead=origin, **options)
 
 
+async def rounds(world, directory, seconds, *, asking=False):
+    """Let time go by in the steps of its rounds."""
+    for _ in range(round(seconds / FRESH * ROUNDS)):
+        world.clock.advance(FRESH / ROUNDS)
+        await directory._hot_set.read_again()
+        await written()
+        if asking:
+            assert await world.source(directory) == "memory"
+
+
 async def test_what_is_in_use_is_read_again_before_it_is_old(world):
     origin, directory = ahead(world)
     await world.source(directory)
-    for _ in range(10):
-        assert await world.source(directory) == "memory"
-        world.clock.advance(FRESH / 2)
-        await directory._hot_set.read_again()
-    assert (origin.asked, origin.pages) == (1, [1] * 10)
+    await world.source(directory)
+    await rounds(world, directory, 12, asking=True)
+    assert (origin.asked, origin.pages) == (1, [1] * 8)  # every one and a half seconds
 
 
 async def test_what_nobody_asked_for_of_late_is_left_alone(world):
     origin, directory = ahead(world)
     await world.source(directory)
     await world.source(directory)
-    for _ in range(5):
-        world.clock.advance(FRESH / 2)
-        await directory._hot_set.read_again()
-    assert origin.pages == [1, 1]
+    await rounds(world, directory, 2 * FRESH)
+    count = len(origin.pages)
+    assert 0 < count < 4
+    await rounds(world, directory, 10 * FRESH)
+    assert len(origin.pages) == count
 
 
 async def test_what_is_young_is_not_read_again(world):
     origin, directory = ahead(world)
     await world.source(directory)
     await world.source(directory)
-    await directory._hot_set.read_again()
+    await rounds(world, directory, FRESH / 2)
     assert origin.pages == []
 
 
@@ -327,8 +336,7 @@ async def test_many_are_read_in_pages(world):
     for _ in range(2):
         for person in people:
             await world.source(directory, person.access_key)
-    world.clock.advance(FRESH / 2)
-    await directory._hot_set.read_again()
+    await rounds(world, directory, FRESH)
     assert origin.pages == [PAGE, 5]
 
 
@@ -337,27 +345,21 @@ async def test_what_changed_is_known_and_shared_at_once(world):
     for _ in range(2):
         await world.source(directory)
     origin.put(alice(user={"state": State.DISABLED}))
-    world.clock.advance(FRESH / 2)
-    await directory._hot_set.read_again()
-    await written()
+    await rounds(world, directory, FRESH)
     assert (await directory.find(ACCESS_KEY)).principal.user.state is State.DISABLED
     assert (await world.here.find(ACCESS_KEY)).principal.user.state is State.DISABLED
     await world.source(directory)
     origin.remove(ACCESS_KEY)
-    world.clock.advance(FRESH / 2)
-    await directory._hot_set.read_again()
-    await written()
+    await rounds(world, directory, FRESH)
     assert await world.source(directory) is None
     assert world.origin.asked == 0
 
 
 async def test_what_does_not_change_is_shared_often_enough_to_be_there(world):
     _, directory = ahead(world)
+    await world.source(directory)
     for _ in range(3 * int(STALE)):
-        assert await world.source(directory) in ("database", "memory")
-        world.clock.advance(1)
-        await directory._hot_set.read_again()
-        await written()
+        await rounds(world, directory, 1, asking=True)
         until, _ = world.stored()
         assert until - world.clock.monotonic() > STALE / 2
 
@@ -367,11 +369,11 @@ async def test_a_round_in_an_outage_changes_nothing(world):
     for _ in range(2):
         await world.source(directory)
     origin.down = True
-    world.clock.advance(FRESH / 2)
+    world.clock.advance(FRESH)
     with pytest.raises(Unavailable):
         await directory._hot_set.read_again()
     assert await world.source(directory) == "memory"
-    world.clock.advance(FRESH)
+    world.clock.advance(0.01)
     assert await world.source(directory) == "stale"
 
 

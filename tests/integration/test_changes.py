@@ -1,0 +1,127 @@
+"""A change in CloudStack's tables, and how soon the service goes by it, whichever way it hears of changes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from tests.region import Region, ask, await_that, encrypt_v2, signed
+from tests.servers import MariaDB
+
+WAYS = ("off", "hotset", "binlog")
+
+
+@pytest.fixture(scope="module")
+def logging_mariadb(installed_datadir):
+    """A server that keeps a binary log."""
+    options = ("--log-bin", "--binlog-format=ROW", "--server-id=1")
+    with MariaDB(installed_datadir, options=options) as server:
+        yield server
+
+
+@pytest.fixture
+def opened(logging_mariadb, tmp_path):
+    """Open regions whose service hears of changes in a given way; with `binlog` in no other for a minute."""
+    regions = []
+
+    def open_region(way, **settings):
+        settings = {"AUTHSVC_STREAM": way, "AUTHSVC_FRESH_FOR": "60" if way == "binlog" else "1", **settings}
+        region = Region(logging_mariadb, "4.22", tmp_path / f"region-{len(regions)}", **settings)
+        regions.append(region)
+        region.__enter__()
+        if way == "binlog":
+            logging_mariadb.execute(f"GRANT REPLICATION SLAVE ON *.* TO {region.name}")
+        region.authsvc.start().await_ready()
+        if way == "binlog":
+            await_that(lambda: mode(region, "live"), "changes to be heard of")
+            time.sleep(1.1)  # what is read as the stream begins counts for a moment only
+        return region
+
+    yield open_region
+    for region in regions:
+        try:
+            assert region.authsvc.stop() == 0
+            assert region.authsvc.stderr.read_text() == ""
+            region.authsvc.assert_silent_about(region.canaries())
+        finally:
+            region.__exit__()
+
+
+def mode(region, name):
+    shown = ask(f"{region.authsvc.ops}/metrics").body.decode()
+    return f'authsvc_freshness_mode{{mode="{name}"}} 1.0' in shown
+
+
+def verdict(region, who="alice"):
+    """Ask; return what was said, and where it came from."""
+    answer = region.verify(signed(region.people[who]))
+    assert answer.status == 200, answer.body
+    said = answer.json
+    return said["authenticated"], said["freshness"]["source"] if said["authenticated"] else said["error"][
+        "code"
+    ]
+
+
+def busy(region, who="alice", *, until):
+    """Ask without a pause, as a busy client does, until the answer is another; return how often it was the same."""
+    for count in itertools.count():
+        allowed, _ = verdict(region, who)
+        if allowed is until:
+            return count
+        assert count < 100_000, "the change was never gone by"
+        time.sleep(0.005)
+    return None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_revoke_is_gone_by_and_every_way_back(opened, way):
+    region = opened(way)
+    alice, rows = region.people["alice"], region.rows
+    domain = region.mariadb.execute(
+        "SELECT domain_id FROM account WHERE id = %s", (alice.account,), database=region.name
+    )[0][0]
+    ways = [
+        ("user", alice.user, {"state": "disabled"}, {"state": "enabled"}),
+        ("user", alice.user, {"removed": "2026-01-01"}, {"removed": None}),
+        ("account", alice.account, {"state": "locked"}, {"state": "enabled"}),
+        ("domain", domain, {"state": "Inactive"}, {"state": "Active"}),
+        ("user", alice.user, {"api_key": "another"}, {"api_key": alice.access_key}),
+        (
+            "user",
+            alice.user,
+            {"secret_key": encrypt_v2("another")},
+            {"secret_key": encrypt_v2(alice.secret)},
+        ),
+    ]
+    busy(region, until=True)
+    for table, row, change, back in ways:
+        rows.update(table, row, **change)
+        busy(region, until=False)
+        rows.update(table, row, **back)
+        busy(region, until=True)
+
+
+@pytest.mark.parametrize("way", ["hotset", "binlog"])
+def test_nobody_waits_for_the_database_who_asks_all_the_time(opened, way):
+    region = opened(way, AUTHSVC_FRESH_FOR="4")
+    sources = []
+    until = time.monotonic() + 6
+    verdict(region)
+    while time.monotonic() < until:
+        _, source = verdict(region)
+        sources.append(source)
+        time.sleep(0.01)
+    assert set(sources) == {"memory"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_asked_for_before_it_is_made_is_found_when_it_is(opened, way):
+    region = opened(way)
+    early = region.add("early")
+    region.rows.update("user", early.user, api_key="not yet")
+    for _ in range(3):
+        assert verdict(region, "early") == (False, "InvalidAccessKeyId")
+    region.rows.update("user", early.user, api_key=early.access_key)
+    busy(region, "early", until=True)
