@@ -19,6 +19,12 @@ FROM_REDIS, FROM_DATABASE = 0.3e-3, 0.95e-3
 FRESH_FOR, FRESH_LONGER = 2.0, 10.0
 """Seconds a record answers without being read again: the setting's default, and what one may raise it to."""
 
+AHEAD, AHEAD_EVERY, AHEAD_PAGE = 0.11e-3, 1.5, 64
+"""The same with ``AUTHSVC_STREAM=hotset``: seconds of CPU a key, seconds from one reading to the next, keys a query."""
+
+TOLD_EVERY = 60.0
+"""Seconds from one reading to the next with ``AUTHSVC_STREAM=binlog``."""
+
 BUSY = 0.6
 """Of a core that a process is to use: a third of the processes may go, and the rest still carry all of it."""
 
@@ -66,6 +72,26 @@ class Plan:
         if self.seen_by is None:
             return math.ceil(SPARE * once / (BUSY - self.reads * FROM_REDIS))
         return math.ceil(SPARE * (once + self.seen_by * self.reads * FROM_REDIS) / BUSY)
+
+    @property
+    def pods_ahead(self) -> int:
+        """The same where each process reads what it has in use ahead, from the database."""
+        once = self.rate / self.cells * VERIFY
+        each = self.keys / self.cells / AHEAD_EVERY * AHEAD
+        if self.seen_by is None:
+            return math.ceil(SPARE * once / (BUSY - each))
+        return math.ceil(SPARE * (once + self.seen_by * each) / BUSY)
+
+    @property
+    def queries_ahead(self) -> float:
+        """Queries of many keys to a cell's database in a second."""
+        seen_by = self.seen_by or self.pods_ahead
+        return seen_by * self.keys / self.cells / AHEAD_EVERY / AHEAD_PAGE
+
+    @property
+    def pods_told(self) -> int:
+        """The same where changes are told, so that reading is rare."""
+        return math.ceil(SPARE * self.rate / self.cells * VERIFY / BUSY)
 
     @property
     def redis_reads(self) -> float:
@@ -116,6 +142,17 @@ def plans() -> str:
         (
             f"the same with f = {FRESH_LONGER:.0f} s",
             [_each(plan, f"{_number(plan.reads * FRESH_FOR / FRESH_LONGER)} /s") for plan in PLANS],
+        ),
+        (
+            "with `hotset`: pods, queries of 64 keys",
+            [_cells(plan, f"{plan.pods_ahead}, {_number(plan.queries_ahead)} /s") for plan in PLANS],
+        ),
+        (
+            "with `binlog`: pods, queries",
+            [
+                _cells(plan, f"{plan.pods_told}, {_number(plan.keys / plan.cells / TOLD_EVERY)} /s")
+                for plan in PLANS
+            ],
         ),
         ("replicas of the database", [_each(plan, _replicas(plan)) for plan in PLANS]),
         ("connections to them", [_each(plan, str(plan.pods * POOL)) for plan in PLANS]),

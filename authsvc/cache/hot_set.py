@@ -53,7 +53,7 @@ class HotSet:
         self._clock = clock
         self._every = max(fresh_for / ROUNDS, SHORTEST_ROUND)
         self._old = fresh_for - 2 * self._every
-        self._turns = max(1, int(max_stale / SHARED_AT_LEAST / self._every))
+        self._share_every = max(max_stale / SHARED_AT_LEAST, self._every)
         self._round = 0
         self._asked: set[AccessKey] = set()
         self._asked_before: set[AccessKey] = set()
@@ -112,5 +112,11 @@ class HotSet:
             return
         known = None if before is None else before.credential
         same = known is not None and credential is not None and known.principal == credential.principal
-        if not same or (self._round + hash(access_key)) % self._turns == 0:
+        if before is None or not same or self._is_its_turn(access_key, before.since):
             self._shared.put_soon(access_key, record)
+
+    def _is_its_turn(self, access_key: AccessKey, before: float) -> bool:
+        """Say whether another interval has begun since ``before``; each key's begin at another time."""
+        offset = hash(access_key) % self._share_every
+        now = self._clock.monotonic()
+        return (now + offset) // self._share_every != (before + offset) // self._share_every

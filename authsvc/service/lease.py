@@ -87,7 +87,6 @@ class Lease:
             self._changed[name] = at
         while len(self._changed) > MOST_CHANGES:
             self._dropped_at = self._changed.pop(next(iter(self._changed)))
-        self._heard_at = at
 
     def all_changed(self, at: float) -> None:
         """Count no reading from before."""
