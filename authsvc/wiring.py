@@ -432,7 +432,8 @@ def _show(
     def mode() -> dict[str, float]:
         live = lease is not None and lease.lives
         stale = not live and not origin.breaker.closed
-        return {"live": float(live), "polling": float(not live and not stale), "stale": float(stale)}
+        modes = {"polling": float(not live and not stale), "stale": float(stale)}
+        return modes if lease is None else {"live": float(live), **modes}
 
     metrics.read("authsvc_staleness_seconds", lambda: origin.silent_for)
     metrics.read("authsvc_freshness_mode", mode)
