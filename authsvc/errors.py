@@ -66,6 +66,7 @@
         ├── ReplaysUnavailable         it could not be found out whether a message came before
         ├── AuditUnavailable           the answer could not be put on record, and may not go out without
         ├── SharedCacheUnavailable     Redis; never leaves the cache
+        ├── ChangesUnavailable         nobody tells what changes; never leaves the stream
         └── Overloaded                 shed before it was tried
 
 ``scheme`` and ``access_key`` say what the request claimed to be, as far as it could be read. ``message`` is fit for the
@@ -466,6 +467,12 @@ class SharedCacheUnavailable(Unavailable):
     """Redis did not answer; the cache takes it for a miss, nobody else sees it."""
 
     default = "the shared cache did not answer in time"
+
+
+class ChangesUnavailable(Unavailable):
+    """Nobody tells of changes in the directory; answers then count for as long as they would without."""
+
+    default = "changes in the directory are not told"
 
 
 class Overloaded(Unavailable):

@@ -94,7 +94,7 @@ def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:
         return _open_sqlite(text.removeprefix("sqlite://"))
     return create_async_engine(
         "mysql+aiomysql://",
-        async_creator=_creator(_connect_arguments(text), writing=writing),
+        async_creator=_creator(connect_arguments(text), writing=writing),
         pool_size=POOL,
         max_overflow=0,
         pool_timeout=0.5,
@@ -164,7 +164,12 @@ def _transactional(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-def _connect_arguments(url: str) -> dict[str, Any]:
+def connect_arguments(url: str) -> dict[str, Any]:
+    """Return what the drivers of this family take, of an address as ``open_engine`` takes it.
+
+    Raises:
+        ValueError: The URL cannot be used; it is not quoted.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port or 3306

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from authsvc.directory.engine import _connect_arguments, open_engine
+from authsvc.directory.engine import connect_arguments, open_engine
 from authsvc.model import Secret
 
 
@@ -42,7 +42,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_being_quoted(url):
 
 
 def test_parts_are_unescaped():
-    arguments = _connect_arguments("mysql://a%40b:p%2Fw%3A%25@db.example/cl%6Fud")
+    arguments = connect_arguments("mysql://a%40b:p%2Fw%3A%25@db.example/cl%6Fud")
     assert arguments["host"] == "db.example"
     assert arguments["port"] == 3306
     assert (arguments["user"], arguments["password"], arguments["db"]) == ("a@b", "p/w:%", "cloud")
@@ -51,7 +51,7 @@ def test_parts_are_unescaped():
 
 
 def test_a_password_leaves_as_the_bytes_it_was_set_with():
-    assert _connect_arguments("mysql://u:p%C3%A4@h/c")["password"].encode("latin-1") == "pä".encode()
+    assert connect_arguments("mysql://u:p%C3%A4@h/c")["password"].encode("latin-1") == "pä".encode()
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_a_password_leaves_as_the_bytes_it_was_set_with():
 )
 def test_the_mode_says_what_is_verified(query, verified, named, authority, tmp_path):
     files = authority.server("db.example").write(tmp_path, "server")
-    context = _connect_arguments(f"mysql://u@h/c?{query.format(ca=files.authority)}")["ssl"]
+    context = connect_arguments(f"mysql://u@h/c?{query.format(ca=files.authority)}")["ssl"]
     assert (context.verify_mode, context.check_hostname) == (verified, named)
 
 
 def test_tls_is_off_only_where_nothing_asks_for_it():
-    assert _connect_arguments("mysql://u@h/c")["ssl"] is None
-    assert _connect_arguments("mysql://u@h/c?ssl=disabled")["ssl"] is None
+    assert connect_arguments("mysql://u@h/c")["ssl"] is None
+    assert connect_arguments("mysql://u@h/c?ssl=disabled")["ssl"] is None
 
 
 async def test_errors_quote_no_parameters():

@@ -32,7 +32,8 @@ SPEAKS = {
     "msgspec": {"cache", "directory", "events", "faces", "ops"},
     "opentelemetry": {"ops"},
     "prometheus_client": {"ops"},
-    "pymysql": {"directory"},
+    "pymysql": {"directory", "stream"},
+    "pymysqlreplication": {"stream"},
     "redis": {"cache"},
     "sentry_sdk": {"ops"},
     "sqlalchemy": {"certificates", "cli", "directory", "regions", "wiring"},
@@ -42,17 +43,18 @@ IMPURE: dict[str, set[str]] = {
     "concurrent": {"service", "wiring"},  # the bulkhead's threads
     "pickle": set(),
     "random": set(),
-    "socket": {"cli", "directory"},  # cli: the listener that workers share
+    "socket": {"cli", "directory", "stream"},  # cli: the listener that workers share
     "subprocess": set(),
     "time": {"app", "cli", "wiring"},
 }
 # Drivers that are named in a database address, not in an import.
 NAMED_BY_ADDRESS = {"aiosqlite"}
 # Extras that serve; the others build and check.
-EXTRAS = ("grpc", "otel", "sentry")
+EXTRAS = ("binlog", "grpc", "otel", "sentry")
 # Distributions whose package has another name.
 PACKAGES = {
     "grpcio": "grpc",
+    "mysql_replication": "pymysqlreplication",
     "opentelemetry_exporter_otlp_proto_http": "opentelemetry",
     "opentelemetry_sdk": "opentelemetry",
     "protobuf": "google",
@@ -174,7 +176,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_used():
 
 def test_extras_are_not_needed_to_serve():
     """Whatever is started without them must not meet them on the way."""
-    names = "'grpc', 'google.protobuf', 'opentelemetry', 'sentry_sdk'"
+    names = "'grpc', 'google.protobuf', 'opentelemetry', 'pymysqlreplication', 'sentry_sdk'"
     missing = f"import sys; sys.modules |= {{name: None for name in ({names})}}"
     done = subprocess.run(
         [sys.executable, "-c", f"{missing}; from authsvc.cli.main import whole; whole()"],

@@ -26,6 +26,7 @@ PERMISSIVE = {
 # The same in other words, of packages that do not yet declare an SPDX expression.
 IN_OTHER_WORDS = {
     "3-Clause BSD License": "BSD-3-Clause",
+    "Apache 2": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "MIT License": "MIT",
