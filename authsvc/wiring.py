@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sqlalchemy import inspect
 
@@ -21,10 +21,11 @@ from authsvc.certificates.memory import NoCertificates
 from authsvc.certificates.sql import SQLCertificates
 from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.edge import EdgeDirectory
-from authsvc.directory.engine import open_engine, opened
+from authsvc.directory.engine import connect_arguments, open_engine, opened
 from authsvc.directory.owned import MARKER, OwnedDirectory, migrate
 from authsvc.directory.properties import database_keys
 from authsvc.directory.sql import SQLDirectory
+from authsvc.errors import ChangesUnavailable
 from authsvc.events.audit import FileAudit, FileEvents, Record
 from authsvc.events.ledger import Ledger
 from authsvc.events.several import SeveralEvents
@@ -151,6 +152,8 @@ async def open_service(
         health = health or Health()
         source = await _source(settings, stack, metrics, tracing)
         await stack.enter_async_context(health.watch(source.origin, source.warm_up))
+        if source.lease is not None:
+            await _hear_of_changes(settings, stack, source.lease, health)
         told = _told(settings, stack, metrics, events or SilentEvents())
         certificates = await _certificates(settings, stack, source.engine, health)
         xml = stack.enter_context(ThreadPoolExecutor(1, "xml"))
@@ -211,6 +214,7 @@ class _Source:
     regions: Regions
     engine: AsyncEngine | None = None
     redis: RedisSharedCache | None = None
+    lease: Lease | None = None
     forget: Callable[[AccessKey], Awaitable[None]] = remembers_nothing
     warm_up: Callable[[], Awaitable[None]] = is_warm
 
@@ -259,9 +263,35 @@ async def _database(
         regions=regions,
         engine=engine,
         redis=redis,
+        lease=lease,
         forget=directory.forget,
         warm_up=directory.warm_up,
     )
+
+
+async def _hear_of_changes(settings: Settings, stack: AsyncExitStack, lease: Lease, health: Health) -> None:
+    """Read the binary log, and say where one looks for trouble if nothing is heard of it."""
+    # Here and not above: an extra.
+    from authsvc.stream.binlog import read_binlog  # noqa: PLC0415
+
+    reading = read_binlog(stream_arguments(settings), lease, CLOCK)
+    reader = await stack.enter_async_context(reading)
+
+    async def heard() -> None:
+        await reader.ask()
+        if not lease.lives:
+            raise ChangesUnavailable
+
+    await stack.enter_async_context(health.watch_beside("changes", heard, every=1.0))
+
+
+def stream_arguments(settings: Settings) -> dict[str, Any]:
+    """Return how whoever reads the binary log connects.
+
+    Raises:
+        ValueError: The URL cannot be used.
+    """
+    return connect_arguments((settings.stream_url or settings.database_url).reveal())
 
 
 def edge_directory(settings: Settings, path: Path) -> EdgeDirectory:

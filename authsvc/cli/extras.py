@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,16 @@ def extra(setting: str, name: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError:
         raise ValueError(f"{setting}: needs the extra {name}: pip install 'authsvc[{name}]'") from None
+
+
+def check_stream(settings: Settings) -> None:
+    """Return if changes could be heard of in the way that is set.
+
+    Raises:
+        ValueError: Its library is missing.
+    """
+    if settings.stream == "binlog" and importlib.util.find_spec("pymysqlreplication") is None:
+        raise ValueError("AUTHSVC_STREAM: binlog needs the extra binlog: pip install 'authsvc[binlog]'")
 
 
 async def open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing | None:

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from authsvc.app import make_app
 from authsvc.cli.ext_authz import answered
-from authsvc.cli.extras import open_tracing, tell_of_faults
+from authsvc.cli.extras import check_stream, open_tracing, tell_of_faults
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.files import Files
 from authsvc.cli.listener import AT_ONCE, BACKLOG, stop_accepting, url
@@ -81,6 +81,7 @@ async def started(
         ValueError: A setting turns out to be unusable.
         OSError: A port cannot be listened on.
     """
+    check_stream(settings)
     traffic = traffic or Traffic()
     metrics = Metrics(health=health, log=log)
     metrics.read("authsvc_caller_rejects_total", lambda: callers.rejects)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from authsvc.cli.ext_authz import check_port
+from authsvc.cli.extras import check_stream
 from authsvc.cli.files import read_callers, server_tls
 from authsvc.cli.listener import AT_ONCE, Listener, address_of, listen_on, pipe
 from authsvc.cli.process import FINISH, REPLACED, signalled
@@ -226,6 +227,7 @@ async def supervise(settings: Settings, count: int) -> None:
     """
     read_callers(settings)
     check_port(settings, shared=True)
+    check_stream(settings)
     tls = server_tls(settings) is not None
     async with AsyncExitStack() as stack:
         log = stack.enter_context(LineLog())
