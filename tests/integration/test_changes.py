@@ -125,3 +125,61 @@ def test_a_key_asked_for_before_it_is_made_is_found_when_it_is(opened, way):
         assert verdict(region, "early") == (False, "InvalidAccessKeyId")
     region.rows.update("user", early.user, api_key=early.access_key)
     busy(region, "early", until=True)
+
+
+def test_what_changes_while_nothing_is_heard_is_gone_by_when_it_is_again(opened):
+    region = opened("binlog")
+    alice = region.people["alice"]
+    busy(region, until=True)
+    region.mariadb.execute(f"REVOKE REPLICATION SLAVE ON *.* FROM {region.name}")
+    (dump,) = region.mariadb.execute(
+        "SELECT id FROM information_schema.processlist WHERE user = %s AND command = 'Binlog Dump'",
+        [region.name],
+    )
+    region.mariadb.execute("KILL %s", dump)
+    await_that(lambda: not mode(region, "live"), "silence")
+    region.rows.update("user", alice.user, state="disabled")
+    assert verdict(region)[0]  # as it would be without a stream: for AUTHSVC_FRESH_FOR, a minute here
+    line = "changes: the account may not read it"
+    await_that(lambda: line in str(region.authsvc.readiness()[1]["degraded"]), "it to be told why")
+    assert region.authsvc.readiness()[0] == 200
+    region.mariadb.execute("PURGE BINARY LOGS BEFORE NOW()")
+    region.mariadb.execute(f"GRANT REPLICATION SLAVE ON *.* TO {region.name}")
+    busy(region, until=False)
+    await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "all to be well")
+
+
+def test_a_server_that_hangs_takes_the_stream_along_and_not_the_answers(opened):
+    region = opened("binlog", AUTHSVC_FRESH_FOR="1")
+    busy(region, until=True)
+    region.mariadb.pause()
+    try:
+        await_that(lambda: mode(region, "stale"), "the outage to be seen")
+        for _ in range(20):
+            allowed, source = verdict(region)
+            assert (allowed, source) in {(True, "stale"), (True, "memory")}
+    finally:
+        region.mariadb.resume()
+    await_that(lambda: mode(region, "live"), "changes to be heard of")
+    region.rows.update("user", region.people["alice"].user, state="disabled")
+    busy(region, until=False)
+
+
+def test_a_stream_of_its_own_account_is_read_by_it(opened):
+    password = "str/eam@1"
+    region = opened("off")
+    region.mariadb.add_user(f"{region.name}_s", password, "REPLICATION SLAVE ON *.*", "SELECT ON *.*")
+    assert region.authsvc.stop() == 0
+    url = region.mariadb.url(f"{region.name}_s", password, region.name)
+    region.authsvc.environment |= {
+        "AUTHSVC_STREAM": "binlog",
+        "AUTHSVC_STREAM_URL": url,
+        "AUTHSVC_FRESH_FOR": "60",
+    }
+    region.authsvc.start().await_ready()
+    await_that(lambda: mode(region, "live"), "changes to be heard of")
+    busy(region, until=True)
+    region.rows.update("user", region.people["alice"].user, state="disabled")
+    busy(region, until=False)
+    region.mariadb.execute(f"DROP USER {region.name}_s")
+    region.authsvc.assert_silent_about([password])

@@ -75,6 +75,7 @@ CHOOSERS = {
 
 # Who may look into a Secret. Add to this list as late as possible.
 REVEALERS = {
+    "settings.py",  # whether the database is one with a binary log
     "cache/record.py",  # what is sealed
     "cache/clients.py",  # the password in Redis's address
     "cli/faces.py",  # the keys of the tokens that a face issues
