@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.ext_authz import check_port
+from authsvc.cli.extras import extra
 from authsvc.cli.faces import chosen_faces
 from authsvc.cli.failing import told_in_one_line
 from authsvc.cli.files import read_callers, server_tls
 from authsvc.directory.sql import SQLDirectory
-from authsvc.errors import AuthError
+from authsvc.errors import AuthError, ChangesUnavailable
 from authsvc.events.ledger import Ledger
 from authsvc.settings import SettingsError, read_settings
 from authsvc.wiring import (
@@ -25,6 +26,7 @@ from authsvc.wiring import (
     open_certificates,
     open_directory_engine,
     shared_cache,
+    stream_arguments,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     for finding in _audit(settings):
         yield finding
     path = settings.edge_keys
-    database = (_directory(settings), _own(settings), _redis(settings))
+    database = (_directory(settings), _stream(settings), _own(settings), _redis(settings))
     for source in database if path is None else (_edge(settings, path),):
         async for finding in source:
             yield finding
@@ -121,6 +123,20 @@ async def _directory(settings: Settings) -> AsyncIterator[Finding]:
             yield "fail", f"directory: {reason}"
     except ValueError as error:
         yield "fail", f"directory: {error}"
+
+
+async def _stream(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.stream != "binlog":
+        return
+    try:
+        with extra("AUTHSVC_STREAM", "binlog"):
+            from authsvc.stream.binlog import examine_binlog  # noqa: PLC0415
+        for level, line in await examine_binlog(stream_arguments(settings)):
+            yield level, f"changes: {line}"
+    except ChangesUnavailable as error:
+        yield "fail", f"changes: {error.message}"
+    except ValueError as error:
+        yield "fail", f"changes: {error}"
 
 
 async def _own(settings: Settings) -> AsyncIterator[Finding]:

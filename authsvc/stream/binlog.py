@@ -35,7 +35,7 @@ from pymysqlreplication.row_event import (
 )
 
 from authsvc.errors import ChangesUnavailable
-from authsvc.stream.position import position_of
+from authsvc.stream.position import Position
 from authsvc.stream.rows import TABLES, Image, about, changed_by
 from authsvc.stream.source import SILENCE, Connector, look, meaning
 
@@ -107,6 +107,32 @@ async def read_binlog(
         changes.ended()
 
 
+async def examine_binlog(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Look closely, and tell what was found: ``ok`` or ``warn``, and a line for a person.
+
+    Raises:
+        ChangesUnavailable: Changes would not be told, and why.
+    """
+    return await asyncio.to_thread(_examine, arguments)
+
+
+def _examine(arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    connected = Connector(arguments).connected
+    try:
+        with connected(cursorclass=DictCursor) as control, connected() as connection:
+            source = look(control)
+            next(_stream(source, _new_server_id(), connection, control))
+    except Exception as error:  # noqa: BLE001 - whatever a server or a library does wrong
+        raise ChangesUnavailable(meaning(error)) from None
+    found = [("ok", f"the binary log of {source.database} can be read")]
+    if (image := source.variables.get("binlog_row_image", "FULL")) != "FULL":
+        found.append(("warn", f"binlog_row_image is {image}, so a change may be anybody's: set it to FULL"))
+    if unseen := {"user", "account", "domain"} - source.layouts.keys():
+        names = ", ".join(sorted(unseen))
+        found.append(("warn", f"a change in {names} is anybody's, without a look at them: GRANT SELECT"))
+    return found
+
+
 class BinlogReader:
     """Reads and tells, again and again.
 
@@ -121,7 +147,7 @@ class BinlogReader:
         self._changes = changes
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._server_id = secrets.randbelow(2**32 - 2**20) + 2**20  # two of one number end each other
+        self._server_id = _new_server_id()
         self._stopping = threading.Event()
         self._began = False
         self._heard_at = float("-inf")
@@ -173,11 +199,11 @@ class BinlogReader:
         connected = self._connector.connected
         with connected(cursorclass=DictCursor) as control, connected() as connection:
             source = look(control)
-            position, statements = position_of(source), about(source.database)
+            position, statements = Position(source), about(source.database)
             for event in _stream(source, self._server_id, connection, control):
                 at = self._clock.monotonic()
                 if not self._began:
-                    self._began, self.trouble, self._heard_at = True, None, at
+                    self._began, self.trouble = True, None
                     self._tell(self._changes.began, at)
                 position.saw(event)
                 if isinstance(event, RowsEvent):
@@ -186,11 +212,7 @@ class BinlogReader:
                     self._tell(self._changes.all_changed, at)
                     return
                 elif at - self._heard_at >= HEARD_EVERY and _is_read_up(connection):
-                    if not isinstance(event, HeartbeatLogEvent) or position.agrees(control, event):
-                        self._heard_at = at
-                        self._tell(self._changes.heard, at)
-                    elif at - self._heard_at > SILENCE:
-                        raise ChangesUnavailable("the server logs what it does not send")
+                    self._tell_heard(position, control, event, at)
         raise ChangesUnavailable("the server has ended its log")
 
     def _tell_rows(self, event: Any, source: Source, at: float) -> None:
@@ -203,9 +225,19 @@ class BinlogReader:
         elif names:
             self._tell(self._changes.changed, names, at)
 
+    def _tell_heard(self, position: Position, control: pymysql.Connection, event: Any, at: float) -> None:
+        if position.is_told(control, event):
+            self._heard_at = at
+            self._tell(self._changes.heard, at)
+
     def _tell(self, what: Callable[..., object], *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(what, *arguments)
+
+
+def _new_server_id() -> int:
+    """Return a number that no replica has: of two with the same the server ends one."""
+    return secrets.randbelow(2**32 - 2**20) + 2**20
 
 
 def _stream(

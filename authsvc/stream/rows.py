@@ -52,7 +52,10 @@ class Image:
 
 
 def layouts(columns: Iterable[tuple[str, str, int]]) -> dict[str, Layout]:
-    """Make the layouts of the tables whose rows name somebody, of table, column and its number from 1."""
+    """Make the layouts of the tables whose rows name somebody, of table, column and its number from 1.
+
+    A table with a column that may not be seen has none: nobody could tell that it is not another table by now.
+    """
     found: dict[str, dict[str, int]] = {}
     for table, column, number in columns:
         if table in NAMES:
@@ -63,6 +66,7 @@ def layouts(columns: Iterable[tuple[str, str, int]]) -> dict[str, Layout]:
             positions={column: there[column] for column in NAMES[table] if column in there},
         )
         for table, there in found.items()
+        if len(there) == 1 + max(there.values())
     }
 
 

@@ -23,7 +23,13 @@ CONNECT = 1.0
 SILENCE = 1.5
 """Seconds for which a server may say nothing, in a handshake too."""
 
-_OVER_TLS_ONLY = ("caching_sha2_password", "dialog", "mysql_clear_password", "sha256_password")
+_OVER_TLS_ONLY = (
+    "caching_sha2_password",
+    "dialog",
+    "mysql_clear_password",
+    "mysql_old_password",
+    "sha256_password",
+)
 _VARIABLES = (
     "binlog_format",
     "binlog_row_image",
@@ -51,7 +57,7 @@ class Source:
     Attributes:
         database: The database's name as the log has it.
         start: From where, as the reader of the log takes it.
-        layouts: Of the tables whose rows name somebody; those whose columns the account may not see are missing.
+        layouts: Of the tables whose rows name somebody; one with columns that the account may not see is missing.
         variables: What the server says of its log.
     """
 

@@ -13,9 +13,10 @@ import pytest
 
 from authsvc.directory.engine import connect_arguments
 from authsvc.errors import ChangesUnavailable
-from authsvc.stream.binlog import read_binlog
+from authsvc.stream.binlog import examine_binlog, read_binlog
 from authsvc.wiring import SystemClock
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
+from tests.command import command
 from tests.servers import MariaDB
 
 PATIENCE = 20.0
@@ -539,6 +540,50 @@ async def test_trouble_is_told_once_and_is_over_when_it_begins(world, caplog):
     finally:
         world.server.execute("SET GLOBAL binlog_format = ROW")
     assert len(caplog.records) == 1
+
+
+# --- Looked at closely -------------------------------------------------------------------------------------
+
+
+async def test_what_is_well_is_said(world):
+    assert await examine_binlog(world.arguments()) == [("ok", f"the binary log of {world.name} can be read")]
+
+
+async def test_what_works_and_could_work_better_is_said(world):
+    world.server.execute(f"REVOKE SELECT ON {world.name}.* FROM {world.name}")
+    world.server.execute(f"GRANT SELECT ON {world.name}.account TO {world.name}")
+    world.server.execute(f"GRANT SELECT (id, uuid, api_key) ON {world.name}.user TO {world.name}")
+    world.server.execute("SET GLOBAL binlog_row_image = MINIMAL")
+    try:
+        _, image, columns = await examine_binlog(world.arguments())
+    finally:
+        world.server.execute("SET GLOBAL binlog_row_image = FULL")
+    assert (image[0], columns[0]) == ("warn", "warn")
+    assert "MINIMAL" in image[1]
+    assert "domain, user" in columns[1]
+
+
+async def test_what_does_not_work_is_said(server):
+    world = World(server, grants=())
+    try:
+        with pytest.raises(ChangesUnavailable, match="GRANT REPLICATION SLAVE"):
+            await examine_binlog(world.arguments())
+    finally:
+        world.drop()
+
+
+@pytest.mark.parametrize(
+    ("password", "level", "line"), [(PASSWORD, "ok", "can be read"), ("x", "fail", "password")]
+)
+def test_the_check_says_it(world, password, level, line):
+    url = {
+        name: world.server.url(world.name, secret, world.name)
+        for name, secret in (("AUTHSVC_DATABASE_URL", PASSWORD), ("AUTHSVC_STREAM_URL", password))
+    }
+    done = command("check", environment=url | {"AUTHSVC_STREAM": "binlog"})
+    (said,) = (said for said in done.stdout.splitlines() if "changes:" in said)
+    assert said.startswith(f"{level:5} changes: ")
+    assert line in said
 
 
 # --- TLS ---------------------------------------------------------------------------------------------------
