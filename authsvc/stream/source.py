@@ -47,6 +47,8 @@ _MEANING = {
     1227: "the account may not read it: GRANT REPLICATION SLAVE ON *.* (MySQL: REPLICATION CLIENT too)",
     1236: "the server cannot read its own log from where it is",
     2013: "the server is silent",
+    2026: "the server offers no TLS",
+    2061: "the server asks for a login that is used over TLS only",
 }
 
 
@@ -142,7 +144,7 @@ class _OverTLSOnly:
         Raises:
             pymysql.err.OperationalError: Always.
         """
-        raise OperationalError(2061, "the server asks for a login that is used over TLS only")
+        raise OperationalError(2061)
 
 
 def look(control: pymysql.Connection) -> Source:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import socket
 import struct
 
 import pymysql
@@ -21,6 +20,7 @@ from authsvc.wiring import SystemClock
 from tests.cloudstack_database import KEYPAIR, PERMISSIONS, VERSIONS, CloudStackDatabase
 from tests.faultproxy import FaultProxy
 from tests.people import StoppedClock
+from tests.rogue_server import RogueServer, greeting
 
 PASSWORD = "pass/wörd@1"
 CIPHER = SecretCipher([Secret("dbsecret")])
@@ -182,46 +182,6 @@ async def test_a_server_that_wants_our_certificate_gets_it(secured, authority, t
         ssl_ca=str(files.authority), ssl_cert=str(files.certificate), ssl_key=str(files.key)
     ) as directory:
         assert await directory.find(KEY) is not None
-
-
-class RogueServer:
-    """Greets as MariaDB does, and keeps what it is told; ``switch`` asks for another way to say the password."""
-
-    def __init__(self, greeting, switch=None):
-        self.heard = b""
-        self._greeting = greeting
-        self._switch = switch
-        self._done = asyncio.Event()
-
-    async def __aenter__(self):
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._listener.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *error):
-        self._listener.close()
-        await self._done.wait()
-
-    async def _serve(self, reader, writer):
-        writer.write(self._greeting)
-        if self._switch:
-            self.heard += await reader.read(65536)
-            body = b"\xfe" + self._switch + b"\x00" + b"s" * 20 + b"\x00"
-            writer.write(struct.pack("<I", len(body) | 2 << 24) + body)
-        while data := await reader.read(65536):
-            self.heard += data
-        writer.close()
-        self._done.set()
-
-
-def greeting(server, plugin=None):
-    with socket.create_connection((server.host, server.port), timeout=5) as plain:
-        plain.settimeout(5)
-        said = plain.recv(65536)
-    if plugin:
-        body = said[4:].replace(b"mysql_native_password", plugin)
-        said = struct.pack("<I", len(body)) + body
-    return said
 
 
 async def test_without_the_tls_asked_for_not_a_byte_is_said(world):

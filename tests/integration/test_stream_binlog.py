@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import itertools
 import logging
 import secrets
+import struct
 import threading
 import uuid
 
 import pytest
+from pymysql.cursors import DictCursor
+from pymysqlreplication.event import HeartbeatLogEvent
 
 from authsvc.directory.engine import connect_arguments
 from authsvc.errors import ChangesUnavailable
-from authsvc.stream.binlog import examine_binlog, read_binlog
+from authsvc.stream.binlog import HEARD_EVERY, _new_server_id, _stream, examine_binlog, read_binlog
+from authsvc.stream.position import Position
+from authsvc.stream.source import Connector, _start, look
 from authsvc.wiring import SystemClock
+from tests.certificates import Authority
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
 from tests.command import command
+from tests.rogue_server import RogueServer, greeting
 from tests.servers import MariaDB
 
 PATIENCE = 20.0
@@ -119,6 +128,14 @@ def server(installed_datadir, authority):
 @pytest.fixture
 def world(server):
     world = World(server)
+    yield world
+    world.drop()
+
+
+@pytest.fixture
+def silent_world(mariadb):
+    """One on a server without TLS, and without a log."""
+    world = World(mariadb)
     yield world
     world.drop()
 
@@ -375,10 +392,34 @@ async def test_it_is_heard_of_while_others_change(world):
         working = asyncio.create_task(asyncio.to_thread(work))
         try:
             await told.until(lambda: len(told.heard_at) >= 15)
+            assert min(later - at for at, later in itertools.pairwise(told.heard_at)) >= HEARD_EVERY
         finally:
             ended.set()
             await working
         assert told.all == ["began"]
+
+
+def test_it_is_read_by_file_and_place_as_mysql_has_it(server):
+    """There is no MySQL here; this much MariaDB does the same way."""
+    world = World(server, grants=("REPLICATION SLAVE ON *.*", "BINLOG MONITOR ON *.*"))
+    connected = Connector(world.arguments()).connected
+    try:
+        with connected(cursorclass=DictCursor) as control, connected() as connection:
+            start = _start(control.cursor(), {}, mariadb=False)
+            source = dataclasses.replace(look(control), start=start)
+            position = Position(source)
+            world.rows.add_account("acme", uuid="acme")
+            events = _stream(source, _new_server_id(), connection, control)
+            seen = list(itertools.takewhile(lambda event: not isinstance(event, HeartbeatLogEvent), events))
+            assert [event.rows[0]["values"]["UNKNOWN_COL2"] for event in seen if hasattr(event, "rows")] == [
+                "acme"
+            ]
+            assert position.is_told(control, next(events))
+            server.execute("RESET MASTER")
+            with pytest.raises(ChangesUnavailable, match="anew"):
+                any(position.is_told(control, event) for event in events)
+    finally:
+        world.drop()
 
 
 # --- What goes wrong ---------------------------------------------------------------------------------------
@@ -478,12 +519,8 @@ async def trouble(world, **options):
     return caught.value.message
 
 
-async def test_a_server_without_a_log(mariadb):
-    world = World(mariadb)
-    try:
-        assert "--log-bin" in await trouble(world)
-    finally:
-        world.drop()
+async def test_a_server_without_a_log(silent_world):
+    assert "--log-bin" in await trouble(silent_world)
 
 
 @pytest.mark.parametrize("form", ["STATEMENT", "MIXED"])
@@ -591,6 +628,8 @@ def test_the_check_says_it(world, password, level, line):
 
 async def test_over_tls(world):
     world.server.execute(f"ALTER USER {world.name} REQUIRE SSL")
+    with pytest.raises(ChangesUnavailable, match="wrong user or password"):
+        await examine_binlog(world.arguments())
     async with world.reading(ssl_ca=str(world.server.tls.authority)) as told:
         await told.begun()
         count = len(told.all)
@@ -599,3 +638,33 @@ async def test_over_tls(world):
         await told.heard_more()
         world.server.pause()
     assert "binlog" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_to_another_authority_not_a_word_is_said(world, tmp_path):
+    files = Authority().client("reader.example").write(tmp_path, "client")
+    with pytest.raises(ChangesUnavailable):
+        await examine_binlog(world.arguments(ssl_ca=str(files.authority)))
+    assert (
+        world.server.execute("SELECT 1 FROM information_schema.processlist WHERE user = %s", [world.name])
+        == ()
+    )
+
+
+async def test_without_the_tls_asked_for_not_a_byte_is_said(world, silent_world):
+    async with RogueServer(greeting(silent_world.server)) as rogue:
+        with pytest.raises(ChangesUnavailable, match="offers no TLS"):
+            await examine_binlog(world.arguments(port=rogue.port, ssl="required"))
+    assert rogue.heard == b""
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [b"mysql_clear_password", b"caching_sha2_password", b"sha256_password", b"mysql_old_password", b"dialog"],
+)
+async def test_without_tls_no_server_talks_the_password_out_of_us(world, plugin):
+    async with RogueServer(greeting(world.server), switch=plugin) as rogue:
+        with pytest.raises(ChangesUnavailable, match="over TLS only"):
+            await examine_binlog(world.arguments(port=rogue.port))
+    assert PASSWORD.encode() not in rogue.heard
+    assert rogue.heard.count(world.name.encode()) > 0, "it was greeted back"
+    assert rogue.heard[-4:] != struct.pack("<I", 1 | 3 << 24), "no public key was asked for"

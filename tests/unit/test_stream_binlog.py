@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import types
 
 import pytest
@@ -11,9 +12,10 @@ from pymysqlreplication.event import HeartbeatLogEvent, MariadbGtidEvent
 from authsvc.directory import select
 from authsvc.directory.tables import CLOUD
 from authsvc.errors import ChangesUnavailable
+from authsvc.stream.binlog import _is_read_up
 from authsvc.stream.position import DOUBTS, Position
 from authsvc.stream.rows import NAMES, SETTINGS, TABLES, Image, about, changed_by, layouts
-from authsvc.stream.source import Source, meaning
+from authsvc.stream.source import SILENCE, Source, meaning
 
 LAYOUTS = layouts(
     [
@@ -235,6 +237,20 @@ def test_one_that_is_told_of_anything_in_between_is_not_at_its_end():
 def test_a_log_of_files_may_be_ahead_and_not_behind(sent, logged, told):
     reader = position(log_file="bin.000001", log_pos=4)
     assert reader.is_told(Cursor(File=logged[0], Position=logged[1]), heartbeat(*sent)) is told
+
+
+def test_what_has_arrived_and_is_not_read_shows():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as stream:
+        connection = types.SimpleNamespace(_sock=ours, _rfile=stream)
+        assert _is_read_up(connection)
+        theirs.sendall(b"12")
+        assert not _is_read_up(connection)
+        assert stream.read(1) == b"1"
+        assert not _is_read_up(connection)
+        assert stream.read(1) == b"2"
+        assert _is_read_up(connection)
+        assert ours.gettimeout() == SILENCE
 
 
 # --- What is said of trouble -------------------------------------------------------------------------------
