@@ -138,8 +138,9 @@ def test_what_changes_while_nothing_is_heard_is_gone_by_when_it_is_again(opened)
     )
     region.mariadb.execute("KILL %s", dump)
     await_that(lambda: not mode(region, "live"), "silence")
+    busy(region, until=True)  # read anew, and good for AUTHSVC_FRESH_FOR, as without a stream: here a minute
     region.rows.update("user", alice.user, state="disabled")
-    assert verdict(region)[0]  # as it would be without a stream: for AUTHSVC_FRESH_FOR, a minute here
+    assert verdict(region)[0]
     line = "changes: the account may not read it"
     await_that(lambda: line in str(region.authsvc.readiness()[1]["degraded"]), "it to be told why")
     assert region.authsvc.readiness()[0] == 200
@@ -161,6 +162,8 @@ def test_a_server_that_hangs_takes_the_stream_along_and_not_the_answers(opened):
     finally:
         region.mariadb.resume()
     await_that(lambda: mode(region, "live"), "changes to be heard of")
+    await_that(lambda: region.authsvc.readiness()[1]["degraded"] == [], "the database to be back")
+    busy(region, until=True)
     region.rows.update("user", region.people["alice"].user, state="disabled")
     busy(region, until=False)
 
