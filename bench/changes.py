@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from authsvc.service.lease import SETTLED
 from bench.cases import verify
 from bench.load import answer, opened
 from bench.sites import authsvc
@@ -74,6 +75,7 @@ def _hearing(mariadb: MariaDB, folder: Path, way: str, keys: int) -> Iterator[tu
         if way == "binlog":
             mariadb.execute(f"GRANT REPLICATION SLAVE ON *.* TO {region.name}")
             await_that(lambda: b'mode="live"} 1.0' in ask(f"{region.authsvc.ops}/metrics").body, "the stream")
+            time.sleep(SETTLED + 1)
         yield region, site
 
 

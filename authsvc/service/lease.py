@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 HEARD_WITHIN = 1.0
 """Seconds of silence after which nothing rests on what was not told."""
 
-SETTLED = 1.0
+SETTLED = 20.0
 """Seconds after a change in which a reading may still be of before it: a server tells of a change before every
-reader sees it."""
+reader sees it, and one that waits for a replica to have it (semi-synchronous replication) as long as that takes, ten
+seconds by default."""
 
 AGAIN = 0.05
-"""Seconds a reading counts that may be of before the change."""
+"""Seconds a reading of such a time counts at least."""
 
 LONGEST = 60.0
 """Seconds any reading counts, should a change never have been told."""
@@ -60,12 +61,16 @@ class Lease:
             names: What it was of: access key, and uuids of user, account and domain.
             otherwise: What to return where nothing tells of changes.
         """
-        changed_at = max(self._all_changed_at, self._named(names))
+        named_at = self._named(names)
+        changed_at = max(self._all_changed_at, named_at)
         if since <= changed_at:
             return float("-inf")
         if not self.lives:
             return otherwise
-        return LONGEST if since > changed_at + SETTLED else min(AGAIN, otherwise)
+        if since > changed_at + SETTLED:
+            return LONGEST
+        # The younger the change, the sooner it is looked for again; never later than without a stream.
+        return min(otherwise, max(AGAIN, (since - named_at) / 2))
 
     def revoked(self, since: float, names: Iterable[str]) -> bool:
         """Say whether one of the names in particular was told to have changed after ``since``."""

@@ -22,9 +22,7 @@ def lease(clock):
     """One that has been living for a while."""
     made = Lease(clock)
     made.began(clock.monotonic())
-    for _ in range(10):
-        clock.advance(HEARD_WITHIN)
-        made.heard(clock.monotonic())
+    later(clock, made, SETTLED + 1)
     return made
 
 
@@ -55,15 +53,29 @@ def test_each_of_its_names_can_end_it(clock, lease, name):
     assert lease.revoked(since, NAMES)
 
 
-def test_a_reading_begun_just_after_a_change_is_soon_read_again(clock, lease):
+def later(clock, lease, seconds):
+    """Let time pass in which the stream is heard of; return a reading's time."""
+    clock.advance(seconds)
+    lease.heard(clock.monotonic())
+    return clock.monotonic()
+
+
+def test_a_reading_begun_after_a_change_may_be_of_before_and_is_made_again_ever_more_seldom(clock, lease):
     lease.changed([NAMES[1]], clock.monotonic())
-    clock.advance(SETTLED)
-    soon = clock.monotonic()
+    soon = later(clock, lease, 0.001)
     assert lasts(lease, soon) == AGAIN
     assert not lease.revoked(soon, NAMES)
-    clock.advance(0.01)
-    lease.heard(clock.monotonic())
-    assert lasts(lease, clock.monotonic()) == LONGEST
+    assert lasts(lease, later(clock, lease, 0.999)) == pytest.approx(0.5)
+    assert lasts(lease, later(clock, lease, 4)) == OTHERWISE
+    assert lasts(lease, later(clock, lease, SETTLED - 5)) == OTHERWISE
+    assert lasts(lease, later(clock, lease, 0.01)) == LONGEST
+
+
+def test_a_reading_begun_after_anybody_may_have_changed_counts_as_without_a_stream(clock, lease):
+    """Everybody's are made again, and not all of them twenty times a second."""
+    lease.all_changed(clock.monotonic())
+    assert lasts(lease, later(clock, lease, 0.001)) == OTHERWISE
+    assert lasts(lease, later(clock, lease, SETTLED)) == LONGEST
 
 
 def test_a_reading_of_the_very_moment_does_not_count(clock, lease):
@@ -90,9 +102,7 @@ def test_what_was_read_before_it_began_again_does_not_count(clock, lease):
     clock.advance(5)
     lease.began(clock.monotonic())
     assert lasts(lease, before) == NOT_AT_ALL
-    clock.advance(SETTLED + 0.01)
-    lease.heard(clock.monotonic())
-    assert lasts(lease, clock.monotonic()) == LONGEST
+    assert lasts(lease, later(clock, lease, SETTLED + 0.01)) == LONGEST
 
 
 def test_that_anybody_may_have_changed_revokes_nobody(clock, lease):
