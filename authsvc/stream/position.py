@@ -82,9 +82,16 @@ class Gtids:
         self._seen[str(event.domain_id)] = event.gtid
 
     def agrees(self, cursor: Any, heartbeat: HeartbeatLogEvent) -> bool:  # noqa: ARG002 - it need not say
-        """Compare; what is logged at this very moment makes a difference, too."""
-        cursor.execute("SELECT @@GLOBAL.gtid_binlog_pos AS position")
-        return _by_domain(cursor.fetchone()["position"]) == self._seen
+        """Compare; what is logged at this very moment makes a difference, too.
+
+        A server may have become a replica under the reader, whose own log then tells nothing.
+        """
+        cursor.execute(
+            "SELECT @@GLOBAL.gtid_binlog_pos AS logged,"
+            " IF(@@GLOBAL.log_slave_updates, '', @@GLOBAL.gtid_slave_pos) AS unlogged"
+        )
+        row = cursor.fetchone()
+        return not row["unlogged"] and _by_domain(row["logged"]) == self._seen
 
 
 class Coordinates:

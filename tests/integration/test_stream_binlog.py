@@ -580,6 +580,20 @@ async def test_a_replica_that_does_not_log(world):
         world.server.execute("SET GLOBAL gtid_slave_pos = ''")
 
 
+async def test_a_server_that_becomes_a_replica_that_does_not_log(world):
+    async with read_binlog(world.arguments(), told := Told(), SystemClock()) as reader:
+        await told.begun()
+        world.server.execute("SET GLOBAL gtid_slave_pos = '7-7-7'")
+        try:
+            await told.until(lambda: told.all[-1] == "ended")
+            async with asyncio.timeout(PATIENCE):
+                while "log_slave_updates" not in (reader.trouble or ""):
+                    await asyncio.sleep(0.05)
+        finally:
+            world.server.execute("SET GLOBAL gtid_slave_pos = ''")
+        await told.begun(2)
+
+
 async def test_an_account_without_the_privilege(server, caplog):
     world = World(server, grants=())
     try:

@@ -192,24 +192,31 @@ def position(**start):
 
 def test_a_heartbeat_counts_where_the_server_has_logged_no_more_than_was_seen():
     reader = position(auto_position="0-1-42,1-2-7")
-    assert reader.is_told(Cursor(position="1-2-7,0-1-42"), heartbeat())
-    assert not reader.is_told(Cursor(position="0-1-43,1-2-7"), heartbeat())
+    assert reader.is_told(Cursor(unlogged="", logged="1-2-7,0-1-42"), heartbeat())
+    assert not reader.is_told(Cursor(unlogged="", logged="0-1-43,1-2-7"), heartbeat())
     reader.saw(event(MariadbGtidEvent, domain_id=0, gtid="0-1-43"))
-    assert reader.is_told(Cursor(position="0-1-43,1-2-7"), heartbeat())
-    assert not reader.is_told(Cursor(position=""), heartbeat())
+    assert reader.is_told(Cursor(unlogged="", logged="0-1-43,1-2-7"), heartbeat())
+    assert not reader.is_told(Cursor(unlogged="", logged=""), heartbeat())
+
+
+def test_a_heartbeat_of_a_server_that_has_become_a_replica_counts_for_nothing():
+    reader = position(auto_position="0-1-42")
+    assert not reader.is_told(Cursor(unlogged="0-2-43", logged="0-1-42"), heartbeat())
 
 
 def test_an_empty_log_is_seen_whole():
-    assert position(auto_position="").is_told(Cursor(position=""), heartbeat())
+    assert position(auto_position="").is_told(Cursor(unlogged="", logged=""), heartbeat())
 
 
 def test_whatever_is_no_heartbeat_counts():
     reader = position(auto_position="")
-    assert reader.is_told(Cursor(position="0-1-1"), event(MariadbGtidEvent, domain_id=0, gtid="0-1-1"))
+    assert reader.is_told(
+        Cursor(unlogged="", logged="0-1-1"), event(MariadbGtidEvent, domain_id=0, gtid="0-1-1")
+    )
 
 
 def test_heartbeats_that_go_on_to_say_other_than_the_server_are_its_end():
-    reader, logged = position(auto_position="0-1-42"), Cursor(position="0-1-1")
+    reader, logged = position(auto_position="0-1-42"), Cursor(unlogged="", logged="0-1-1")
     for _ in range(DOUBTS - 1):
         assert not reader.is_told(logged, heartbeat())
     with pytest.raises(ChangesUnavailable, match="anew"):
@@ -217,7 +224,7 @@ def test_heartbeats_that_go_on_to_say_other_than_the_server_are_its_end():
 
 
 def test_one_that_is_told_of_anything_in_between_is_not_at_its_end():
-    reader, logged = position(auto_position="0-1-42"), Cursor(position="0-1-1000")
+    reader, logged = position(auto_position="0-1-42"), Cursor(unlogged="", logged="0-1-1000")
     for number in range(43, 43 + 3 * DOUBTS):
         assert not reader.is_told(logged, heartbeat())
         reader.saw(event(MariadbGtidEvent, domain_id=0, gtid=f"0-1-{number}"))
