@@ -533,7 +533,9 @@ def _contradictions(loaded: Mapping[str, Any]) -> Iterator[str]:
     stream = loaded.get("stream", "off")
     if stream != "off" and "edge_keys" in given:
         yield f"{_name('stream')}: an edge region ({_name('edge_keys')}) has no database that changes; use off"
-    elif stream == "binlog" and not loaded.get("database_url", Secret("")).reveal().startswith("mysql:"):
+    elif stream == "binlog" and not loaded.get("database_url", Secret("")).reveal().startswith(
+        ("mysql:", "mariadb:")
+    ):
         yield f"{_name('stream')}: only MariaDB and MySQL have a binary log; use off or hotset"
     if "stream_url" in given and stream != "binlog":
         yield f"{_name('stream_url')}: needs {_name('stream')} to be binlog"
