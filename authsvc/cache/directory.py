@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
@@ -84,18 +85,14 @@ class CachedDirectory:
             Unavailable: Nothing young enough is known, and the origin did not answer within the deadline.
         """
         demanded = max_age is not None
+        most = math.inf if max_age is None else max_age
         entry = self._local.get(access_key)
         if entry is not None and entry.kind != "forgotten":
             if self._hot_set is not None:
                 self._hot_set.asked(access_key)
-            limit = self._fresh_for if self._lease is None else self._lasts(access_key, entry)
-            if max_age is not None:
-                limit = min(limit, max_age)
-            if self._clock.monotonic() - entry.since <= limit:
+            if self._clock.monotonic() - entry.since <= min(self._lasts(access_key, entry), most):
                 return entry.credential
-        elif self._is_unknown(
-            access_key, self._fresh_for if max_age is None else min(max_age, self._fresh_for)
-        ):
+        elif self._is_unknown(access_key, most):
             return None
         try:
             return await self._flights.join(
@@ -167,10 +164,12 @@ class CachedDirectory:
             return self._fresh_for
         return self._lease.lasts(entry.since - off, _names(access_key, entry), otherwise=self._fresh_for)
 
-    def _is_unknown(self, access_key: AccessKey, limit: float) -> bool:
+    def _is_unknown(self, access_key: AccessKey, most: float) -> bool:
+        """Say whether nobody held the key so many seconds ago at ``most``, and it need not be asked for again."""
         unknown_for = self._local.unknown_for(access_key)
         if unknown_for is None:
             return False
+        limit = min(most, self._fresh_for)
         if self._lease is not None:
             since = self._clock.monotonic() - unknown_for
             limit = min(limit, self._lease.lasts(since, (access_key,), otherwise=limit))
