@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 
 import pytest
@@ -184,3 +185,26 @@ def test_a_stream_of_its_own_account_is_read_by_it(opened):
     busy(region, until=False)
     region.mariadb.execute(f"DROP USER {region.name}_s")
     region.authsvc.assert_silent_about([password])
+
+
+def test_every_worker_hears_of_it(logging_mariadb, tmp_path):
+    settings = {"AUTHSVC_STREAM": "binlog", "AUTHSVC_FRESH_FOR": "60"}
+    with Region(logging_mariadb, "4.22", tmp_path / "region", **settings) as region:
+        logging_mariadb.execute(f"GRANT REPLICATION SLAVE ON *.* TO {region.name}")
+        region.authsvc.words = ("serve", "--workers", "2")
+        region.authsvc.start().await_ready()
+        await_that(lambda: live_workers(region) == {"0", "1"}, "changes to be heard of")
+        for state, allowed in (("disabled", False), ("enabled", True)) * 3:
+            region.rows.update("user", region.people["alice"].user, state=state)
+            await_that(lambda wanted=allowed: verdicts(region) == {wanted}, f"both to know it is {state}")
+        assert region.authsvc.stop() == 0
+
+
+def live_workers(region):
+    shown = ask(f"{region.authsvc.ops}/metrics").body.decode()
+    return set(re.findall(r'authsvc_freshness_mode\{mode="live",worker="(\d)"\} 1\.0', shown))
+
+
+def verdicts(region):
+    """Ask over so many connections that every worker has a word."""
+    return {verdict(region)[0] for _ in range(20)}
