@@ -17,6 +17,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from authsvc.cli.listener import stop_accepting
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -81,7 +83,7 @@ class FaultProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop listening and break what is open."""
-        self.refuse()
+        await self.refuse()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -92,10 +94,10 @@ class FaultProxy:
             self._listener = await asyncio.start_server(self._serve, self.host, self.port)
             self.port = self._listener.sockets[0].getsockname()[1]
 
-    def refuse(self) -> None:
+    async def refuse(self) -> None:
         """Answer every new connection with RST and break the open ones, as if the process had died."""
         if self._listener is not None:
-            self._listener.close()
+            await stop_accepting(self._listener)
             self._listener = None
         self.reset()
 
@@ -150,6 +152,8 @@ class FaultProxy:
             answers, server = await asyncio.open_connection(*self._target)
             link = Link(writer, server)
             self._links.add(link)
+            if self._listener is None:  # accepted as it began to refuse
+                link.reset()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._ask(reader, server))
                 group.create_task(self._answer(answers, link))

@@ -6,6 +6,8 @@ import asyncio
 import socket
 import struct
 
+from authsvc.cli.listener import stop_accepting
+
 
 class RogueServer:
     """Greets as MariaDB does, and keeps what it is told; ``switch`` asks for another way to say the password."""
@@ -22,7 +24,7 @@ class RogueServer:
         return self
 
     async def __aexit__(self, *error):
-        self._listener.close()
+        await stop_accepting(self._listener)
         await self._done.wait()
 
     async def _serve(self, reader, writer):

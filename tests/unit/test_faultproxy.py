@@ -109,7 +109,7 @@ async def test_blackhole_accepts_without_asking_the_server(proxy, echo):
 async def test_refuse_breaks_what_is_open_and_listen_brings_the_port_back(proxy):
     async with connected(proxy) as client:
         assert await client.ask(b"one") == b"one"
-        proxy.refuse()
+        await proxy.refuse()
         with pytest.raises(ConnectionResetError):
             await client.read(1)
         with pytest.raises(ConnectionRefusedError):
@@ -131,7 +131,7 @@ async def test_reset_spares_new_connections(proxy):
 
 async def test_a_server_that_is_gone_is_a_reset(echo):
     async with FaultProxy(port=echo.port) as inner, FaultProxy(port=inner.port) as outer:
-        inner.refuse()
+        await inner.refuse()
         async with connected(outer) as client:
             with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
                 await client.read(1)
