@@ -51,6 +51,15 @@ def tls_mariadb(installed_datadir, authority, shared_servers):
 
 
 @pytest.fixture(scope="session")
+def logging_mariadb(installed_datadir, shared_servers):
+    """The worker's MariaDB that keeps a binary log; nobody may read it unless granted."""
+    options = ("--log-bin", "--binlog-format=ROW", "--server-id=1")
+    with _get(MariaDB, installed_datadir, options=options) as server:
+        shared_servers.append(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
 def redis_server(shared_servers):
     """The worker's Redis. A test may pause, kill or restart it: it is mended after each."""
     with _get(Redis) as server:

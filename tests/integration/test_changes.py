@@ -9,17 +9,8 @@ import time
 import pytest
 
 from tests.region import Region, ask, await_that, encrypt_v2, signed
-from tests.servers import MariaDB
 
 WAYS = ("off", "hotset", "binlog")
-
-
-@pytest.fixture(scope="module")
-def logging_mariadb(installed_datadir):
-    """A server that keeps a binary log."""
-    options = ("--log-bin", "--binlog-format=ROW", "--server-id=1")
-    with MariaDB(installed_datadir, options=options) as server:
-        yield server
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def value(region, name, **labels):
 def test_everything_declared_is_fed_and_nothing_else_is_shown(region):
     region.verify(signed(region.people["alice"]))
 
-    streamed = {"authsvc_stream_position_age_seconds"}  # where there is a stream: test_changes
+    streamed = {"authsvc_stream_position_age_seconds"}  # where there is a stream: watching/test_dashboard
     assert families(region).keys() == {metric.name for metric in METRICS} - streamed
 
 

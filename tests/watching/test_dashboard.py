@@ -68,10 +68,12 @@ def test_colours_are_given_to_words_that_are_said():
 
 
 @pytest.fixture(scope="module")
-def prometheus(mariadb, redis_server, tmp_path_factory):
+def prometheus(logging_mariadb, redis_server, tmp_path_factory):
+    """A Prometheus that watches a service in which everything is on that is counted."""
     folder = tmp_path_factory.mktemp("region")
-    audit = str(folder / "audit.log")
-    with Region(mariadb, "4.22", folder, redis=redis_server, AUTHSVC_AUDIT=audit) as region:
+    settings = {"AUTHSVC_AUDIT": str(folder / "audit.log"), "AUTHSVC_STREAM": "binlog"}
+    with Region(logging_mariadb, "4.22", folder, redis=redis_server, **settings) as region:
+        logging_mariadb.execute(f"GRANT REPLICATION SLAVE ON *.* TO {region.name}")
         region.authsvc.start().await_ready()
         with Prometheus([urlsplit(region.authsvc.ops).netloc]) as server:
 
