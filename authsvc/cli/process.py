@@ -134,14 +134,20 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
             event = "started" if inherited is None else "worker started"
             log.emit({"event": event, **asdict(sockets), "pid": os.getpid()})
             replaced = await signalled(inherited.leash if inherited is not None else None)
+            event = "leaving" if replaced else "draining"
+            log.emit({"event": event, "seconds": settings.drain, "pid": os.getpid()})
             health.drain()
-            traffic.closing = True
-            log.emit({"event": "leaving" if replaced else "draining", "seconds": settings.drain})
-            if replaced:
-                traffic.patience = max(traffic.patience, settings.drain)
-            else:
-                await asyncio.sleep(settings.drain)
-        log.emit({"event": "stopped"})
+            await _drained(traffic, settings.drain, replaced=replaced)
+        log.emit({"event": "stopped", "pid": os.getpid()})
+
+
+async def _drained(traffic: Traffic, seconds: float, *, replaced: bool) -> None:
+    """Let each answer end its connection, and others notice; who is replaced has nobody to wait for but those."""
+    traffic.closing = True
+    if replaced:
+        traffic.patience = max(traffic.patience, seconds)
+    else:
+        await asyncio.sleep(seconds)
 
 
 def _opening(

@@ -245,9 +245,9 @@ async def supervise(settings: Settings, count: int) -> None:
             )
             await signalled()
             workers.draining = True
-            log.emit({"event": "draining", "seconds": settings.drain})
+            log.emit({"event": "draining", "seconds": settings.drain, "pid": pid})
             await supervisor.drain(within=settings.drain + FINISH + 5)
-        log.emit({"event": "stopped"})
+        log.emit({"event": "stopped", "pid": pid})
 
 
 async def _listen(stack: AsyncExitStack, workers: Workers, ops: Listener) -> None:
