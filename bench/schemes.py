@@ -44,7 +44,8 @@ from authsvc.signing import SignedRequest
 from authsvc.signing.cloudstack import canonical_string, signature
 from authsvc.signing.sigv4 import signing_key
 from authsvc.signing.sigv4a import private_key, public_key, require_signed_by
-from authsvc.wiring import CLOCK, policy, schemes
+from authsvc.wiring.clock import CLOCK
+from authsvc.wiring.rules import policy, schemes
 from bench.people import ACCESS_KEY, SECRET, somebody
 
 if TYPE_CHECKING:

@@ -20,7 +20,9 @@ from authsvc.errors import CertificateProblem, CertificateTaken, UnsupportedToke
 from authsvc.model import AccessKey, Certificate
 from authsvc.settings import read_settings
 from authsvc.signing.certificate import certified
-from authsvc.wiring import CLOCK, cipher, open_certificates, open_directory_engine, soap_policy
+from authsvc.wiring.backends import cipher, open_certificates, open_directory_engine
+from authsvc.wiring.clock import CLOCK
+from authsvc.wiring.rules import soap_policy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

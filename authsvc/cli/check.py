@@ -17,9 +17,7 @@ from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import AuthError, ChangesUnavailable
 from authsvc.events.ledger import Ledger
 from authsvc.settings import SettingsError, read_settings
-from authsvc.wiring import (
-    CLOCK,
-    accepted_schemes,
+from authsvc.wiring.backends import (
     cipher,
     edge_directory,
     keeps_certificates,
@@ -28,6 +26,8 @@ from authsvc.wiring import (
     shared_cache,
     stream_arguments,
 )
+from authsvc.wiring.clock import CLOCK
+from authsvc.wiring.rules import accepted_schemes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -27,7 +27,7 @@ from authsvc.ops.logs import LineLog
 from authsvc.settings import Settings
 from authsvc.signing import Scope, cloudstack, sigv4
 from authsvc.signing.canonical import canonical_headers
-from authsvc.wiring import cipher, open_directory_engine
+from authsvc.wiring.backends import cipher, open_directory_engine
 
 if TYPE_CHECKING:
     from authsvc.directory.owned import NewUser

@@ -20,7 +20,8 @@ from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import DirectoryUnavailable
 from authsvc.service.policy import timestamp
 from authsvc.settings import read_settings
-from authsvc.wiring import CLOCK, cipher, open_directory_engine
+from authsvc.wiring.backends import cipher, open_directory_engine
+from authsvc.wiring.clock import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

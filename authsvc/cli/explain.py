@@ -20,7 +20,9 @@ from authsvc.service.explain import Explanation, explain, first_difference
 from authsvc.service.policy import ANYTHING, Expectation, problem
 from authsvc.settings import Settings, read_settings
 from authsvc.signing import wssecurity
-from authsvc.wiring import open_certificates, open_service, policy, schemes, soap_policy
+from authsvc.wiring.backends import open_certificates
+from authsvc.wiring.rules import policy, schemes, soap_policy
+from authsvc.wiring.service import open_service
 
 if TYPE_CHECKING:
     from authsvc.model import Certificate, Verifier

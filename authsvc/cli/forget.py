@@ -14,7 +14,7 @@ from authsvc.cli.failing import fail, told_in_one_line
 from authsvc.errors import Unavailable
 from authsvc.model import AccessKey
 from authsvc.settings import read_settings
-from authsvc.wiring import open_service
+from authsvc.wiring.service import open_service
 
 
 # An access key may begin with a dash. So there are no short options here, and what is no option is the key.

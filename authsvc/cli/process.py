@@ -155,7 +155,7 @@ def _opening(
 ) -> Callable[[], AbstractAsyncContextManager[Service]]:
     """Return what opens the service, and shows in this process's metrics and traces what it does."""
     # Here and not above: a supervisor starts processes by this module too, and opens no database itself.
-    from authsvc.wiring import open_service  # noqa: PLC0415 - 20 MiB
+    from authsvc.wiring.service import open_service  # noqa: PLC0415 - 20 MiB
 
     events = MetricsEvents()
     metrics.read("authsvc_decisions_total", lambda: events.decisions)

@@ -12,7 +12,8 @@ from authsvc.cli.failing import told_in_one_line
 from authsvc.model import Region
 from authsvc.regions.sql import SQLRegions
 from authsvc.settings import read_settings
-from authsvc.wiring import CLOCK, open_directory_engine
+from authsvc.wiring.backends import open_directory_engine
+from authsvc.wiring.clock import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,7 +13,7 @@ from authsvc.cli.failing import told_in_one_line
 from authsvc.directory.owned import OwnedDirectory
 from authsvc.model import Secret, State
 from authsvc.settings import read_settings
-from authsvc.wiring import cipher, migrate_own, open_directory_engine, open_own_engine
+from authsvc.wiring.backends import cipher, migrate_own, open_directory_engine, open_own_engine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

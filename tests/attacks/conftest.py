@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from authsvc import wiring
 from authsvc.app import make_app
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.regions.memory import MemoryRegions
 from authsvc.settings import read_settings
+from authsvc.wiring.rules import policy, schemes
 from tests.people import HeardEvents, StoppedClock, alice
 from tests.region import shapes
 from tests.signers import ACCESS_KEY, SECRET_KEY
@@ -57,8 +57,8 @@ class Gate:
     @asynccontextmanager
     async def opened(self):
         yield made_service(
-            schemes=wiring.schemes(self.settings),
-            policy=wiring.policy(self.settings),
+            schemes=schemes(self.settings),
+            policy=policy(self.settings),
             directory=self.directory,
             clock=self.clock,
             events=self.events,

@@ -15,7 +15,7 @@ from authsvc.certificates.sql import SQLCertificates
 from authsvc.errors import CertificatesUnavailable, CertificateTaken
 from authsvc.model import Certificate, Secret
 from authsvc.settings import Settings
-from authsvc.wiring import migrate_own, open_own_engine
+from authsvc.wiring.backends import migrate_own, open_own_engine
 from tests.people import NOW, StoppedClock
 
 ALICE, BOB = "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "16fd2706-8baf-433b-82eb-8c7fada847da"

@@ -29,7 +29,7 @@ from authsvc.directory.sql import SQLDirectory
 from authsvc.model import AccessKey, AccountType, Secret, State
 from authsvc.service.policy import problem, standing
 from authsvc.signing.sigv4a import public_key
-from authsvc.wiring import SystemClock
+from authsvc.wiring.clock import SystemClock
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
 from tests.people import NOW, StoppedClock, alice
 

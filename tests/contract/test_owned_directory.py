@@ -19,7 +19,7 @@ from authsvc.model import AccessKey, AccountType, Region, Secret, State
 from authsvc.regions.memory import MemoryRegions
 from authsvc.regions.sql import SQLRegions
 from authsvc.service.policy import problem
-from authsvc.wiring import SystemClock
+from authsvc.wiring.clock import SystemClock
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
 from tests.people import NOW, StoppedClock
 

@@ -10,7 +10,7 @@ from authsvc.cache.clients import DEADLINE, open_redis
 from authsvc.cache.shared import LONGEST, PAGE, MemorySharedCache, RedisSharedCache
 from authsvc.errors import SharedCacheUnavailable
 from authsvc.model import Secret
-from authsvc.wiring import SystemClock
+from authsvc.wiring.clock import SystemClock
 
 PATIENCE = 5.0
 """Seconds, where the machine's haste is not what is tested."""

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from authsvc import wiring
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import AuthError, Unavailable
 from authsvc.events.silent import SilentEvents
 from authsvc.service.verify import Verify
 from authsvc.settings import read_settings
+from authsvc.wiring.rules import policy, schemes
 from tests.differential.orders import ACCESS_KEY, SECRET_KEY
 from tests.mutations import OTHER_KEY
 from tests.people import StoppedClock, alice
@@ -31,8 +31,8 @@ def judge(settings):
     people = [alice(access_key=ACCESS_KEY, secret=SECRET_KEY), alice(access_key=OTHER_KEY, secret="other")]
     verify = Verify(
         directory=MemoryDirectory(clock, people),
-        schemes=wiring.schemes(read),
-        policy=wiring.policy(read),
+        schemes=schemes(read),
+        policy=policy(read),
         clock=clock,
         events=SilentEvents(),
     )

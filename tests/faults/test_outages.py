@@ -17,7 +17,8 @@ import pytest
 from authsvc.certificates.sql import SQLCertificates
 from authsvc.model import Certificate, Secret
 from authsvc.settings import Settings
-from authsvc.wiring import CLOCK, migrate_own, open_own_engine
+from authsvc.wiring.backends import migrate_own, open_own_engine
+from authsvc.wiring.clock import CLOCK
 from tests import soap
 from tests.region import Region, ask, await_that, signed
 from tests.servers import MariaDB, Redis

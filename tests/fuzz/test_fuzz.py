@@ -15,7 +15,6 @@ from collections import Counter
 
 import pytest
 
-from authsvc import wiring
 from authsvc.directory.memory import MemoryDirectory
 from authsvc.errors import AuthError, Malformed, Unavailable
 from authsvc.events.silent import SilentEvents
@@ -24,6 +23,7 @@ from authsvc.faces.native.question import read_question
 from authsvc.service.verify import Verify
 from authsvc.settings import read_settings
 from authsvc.signing import SignedRequest
+from authsvc.wiring.rules import policy, schemes
 from tests.fuzz.corpus import NOW, corpus, forms
 from tests.fuzz.essence import essence
 from tests.mutations import OTHER_KEY, places
@@ -61,8 +61,8 @@ class Judge:
         ]
         self._verify = Verify(
             directory=MemoryDirectory(clock, people),
-            schemes=wiring.schemes(settings),
-            policy=wiring.policy(settings),
+            schemes=schemes(settings),
+            policy=policy(settings),
             clock=clock,
             events=SilentEvents(),
         )

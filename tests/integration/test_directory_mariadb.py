@@ -16,7 +16,7 @@ from authsvc.directory.cipher import SecretCipher
 from authsvc.directory.engine import TLSConnection, open_engine, opened
 from authsvc.directory.sql import SQLDirectory
 from authsvc.model import AccessKey, Secret
-from authsvc.wiring import SystemClock
+from authsvc.wiring.clock import SystemClock
 from tests.cloudstack_database import KEYPAIR, PERMISSIONS, VERSIONS, CloudStackDatabase
 from tests.faultproxy import FaultProxy
 from tests.people import StoppedClock

@@ -21,7 +21,7 @@ from authsvc.errors import ChangesUnavailable
 from authsvc.stream.binlog import HEARD_EVERY, _new_server_id, _stream, examine_binlog, read_binlog
 from authsvc.stream.position import Position
 from authsvc.stream.source import Connector, _start, look
-from authsvc.wiring import SystemClock
+from authsvc.wiring.clock import SystemClock
 from tests.certificates import Authority
 from tests.cloudstack_database import VERSIONS, CloudStackDatabase
 from tests.command import command

@@ -48,7 +48,7 @@ def serving():
 
 
 def test_the_program_serves(serving):
-    assert {"authsvc.wiring", "authsvc.faces.ec2", "aiomysql", "sqlalchemy.dialects.mysql"} <= serving
+    assert {"authsvc.wiring.service", "authsvc.faces.ec2", "aiomysql", "sqlalchemy.dialects.mysql"} <= serving
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_process_does_not_import_what_it_was_not_asked_for(serving, package):
 def test_a_supervisor_of_workers_brings_no_database_along():
     found = imported("import sys, authsvc.cli.serve; print(*sys.modules, file=sys.stderr)")
     assert "authsvc.cli.supervisor" in found
-    assert not found & {"aiomysql", "authsvc.wiring", "sqlalchemy"}
+    assert not found & {"aiomysql", "authsvc.wiring.service", "sqlalchemy"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])

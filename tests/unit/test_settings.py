@@ -6,7 +6,7 @@ import pytest
 
 from authsvc.settings import NO_ADDRESS, Settings, SettingsError, read_settings
 from authsvc.signing.s3v2 import SUB_RESOURCES
-from authsvc.wiring import policy, schemes
+from authsvc.wiring.rules import policy, schemes
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 

@@ -1,15 +1,12 @@
-"""Putting it together: the only chooser of backends."""
+"""Settings to a service: every backend it stands on, opened and closed again."""
 
 from __future__ import annotations
 
 import base64
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
-
-from sqlalchemy import inspect
+from typing import TYPE_CHECKING, TypedDict
 
 from authsvc.cache.directory import CachedDirectory
 from authsvc.cache.local import LocalCache
@@ -19,11 +16,6 @@ from authsvc.cache.replays import MemoryReplays, RedisReplays
 from authsvc.cache.seal import Sealer
 from authsvc.certificates.memory import NoCertificates
 from authsvc.certificates.sql import SQLCertificates
-from authsvc.directory.cipher import SecretCipher
-from authsvc.directory.edge import EdgeDirectory
-from authsvc.directory.engine import connect_arguments, open_engine, opened
-from authsvc.directory.owned import MARKER, OwnedDirectory, migrate
-from authsvc.directory.properties import database_keys
 from authsvc.directory.sql import SQLDirectory
 from authsvc.errors import ChangesUnavailable
 from authsvc.events.audit import FileAudit, FileEvents, Record
@@ -38,97 +30,37 @@ from authsvc.service.bulkhead import Bulkhead
 from authsvc.service.certificates import Register
 from authsvc.service.identify import Identify
 from authsvc.service.lease import Lease
-from authsvc.service.policy import Policy
 from authsvc.service.service import Service, remembers_nothing
-from authsvc.service.soap_policy import SoapPolicy
 from authsvc.service.verify import Verify
-from authsvc.signing import ByPublicKey
-from authsvc.signing.cloudstack import CloudStack
-from authsvc.signing.s3v2 import S3V2, SUB_RESOURCES
-from authsvc.signing.s3v2post import S3V2Post
-from authsvc.signing.sigv2 import SigV2
-from authsvc.signing.sigv4 import SigV4
-from authsvc.signing.sigv4a import SigV4A
-from authsvc.signing.sigv4post import SigV4Post
+from authsvc.wiring.backends import (
+    cipher,
+    edge_directory,
+    keeps_certificates,
+    open_directory_engine,
+    open_own_engine,
+    shared_cache,
+    stream_arguments,
+)
+from authsvc.wiring.clock import CLOCK
+from authsvc.wiring.rules import policy, schemes, soap_policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from concurrent.futures import Executor
-    from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from authsvc.cache.shared import RedisSharedCache
-    from authsvc.model import AccessKey, Secret
+    from authsvc.model import AccessKey
     from authsvc.ops.metrics import Metrics
     from authsvc.ops.tracing import Tracing
     from authsvc.ports import Audit, Certificates, Clock, Directory, EventSink, Regions, Users
     from authsvc.service.breaker import Breaker
     from authsvc.settings import Settings
-    from authsvc.signing import Scheme
 
-
-class SystemClock:
-    """The machine's clocks."""
-
-    now = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
-
-
-CLOCK = SystemClock()
 
 NOBODYS = "0" * 64
 """A hash that no certificate has, to see whether certificates can be asked for at all."""
-
-
-def schemes(settings: Settings, *, lenient: bool = False) -> tuple[Scheme, ...]:
-    """List every scheme this version speaks; policy switches one off, so that its refusal has a name."""
-    return (
-        SigV4(),
-        SigV4A(),
-        SigV4Post(),
-        S3V2(sub_resources=settings.sub_resources or SUB_RESOURCES),
-        S3V2Post(),
-        SigV2(),
-        CloudStack(lenient=lenient or settings.cloudstack_lenient),
-    )
-
-
-def accepted_schemes(settings: Settings) -> frozenset[str]:
-    """Name the schemes accepted; on an edge region those for which a public key is enough."""
-    if settings.edge_keys is None:
-        return settings.schemes
-    by_public_key = {scheme.name for scheme in schemes(settings) if isinstance(scheme, ByPublicKey)}
-    return settings.schemes & by_public_key
-
-
-def policy(settings: Settings) -> Policy:
-    """Turn settings into rules."""
-    return Policy(
-        schemes=accepted_schemes(settings),
-        timeless=settings.timeless,
-        algorithms={"cloudstack": settings.algorithms, "sigv2": settings.sigv2_algorithms},
-        clock_skew=settings.clock_skew,
-        presign_lifetime=settings.presign_lifetime,
-        expires_within=settings.expires_within or None,
-        regions=settings.signing_regions,
-        services=settings.signing_services,
-        restricted_keys=settings.restricted_keys,
-        presented_services=settings.presented_services,
-        presented_strict=settings.presented_strict,
-    )
-
-
-def soap_policy(settings: Settings) -> SoapPolicy:
-    """Turn settings into rules for SOAP."""
-    return SoapPolicy(
-        sha1=settings.soap_sha1,
-        least_bits=settings.soap_key_bits,
-        certificate_dates=settings.soap_certificate_dates,
-        clock_skew=settings.soap_clock_skew,
-        need_replay_check=settings.soap_replays == "refuse",
-        bound_proof=settings.soap_bound_proof,
-    )
 
 
 @asynccontextmanager
@@ -285,92 +217,6 @@ async def _hear_of_changes(settings: Settings, stack: AsyncExitStack, lease: Lea
     await stack.enter_async_context(health.watch_beside("changes", heard, every=1.0))
 
 
-def stream_arguments(settings: Settings) -> dict[str, Any]:
-    """Return how whoever reads the binary log connects.
-
-    Raises:
-        ValueError: The URL cannot be used.
-    """
-    return connect_arguments((settings.stream_url or settings.database_url).reveal())
-
-
-def edge_directory(settings: Settings, path: Path) -> EdgeDirectory:
-    """Make the directory of an edge region. No cache in front: it is in memory, and is to end when the file does."""
-    return EdgeDirectory(path, signers=settings.edge_signers, clock=CLOCK)
-
-
-@asynccontextmanager
-async def open_directory_engine(settings: Settings, *, writing: bool = False) -> AsyncIterator[AsyncEngine]:
-    """Open the database; the embedded one is made, or brought up to date, first.
-
-    Raises:
-        ValueError: The URL cannot be used, or this is an edge region.
-    """
-    if settings.edge_keys is not None:
-        raise ValueError("this is an edge region (AUTHSVC_EDGE_KEYS): it has no database")
-    engine = open_engine(settings.database_url, writing=writing)
-    async with opened(engine):
-        if engine.dialect.name == "sqlite":
-            await OwnedDirectory(engine, cipher=cipher(settings)).migrate()
-        yield engine
-
-
-@asynccontextmanager
-async def open_own_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """Open the database that AUTHSVC_OWN_DATABASE_URL names; an embedded one is brought up to date first.
-
-    Raises:
-        ValueError: There is none, or its URL cannot be used.
-    """
-    if settings.own_database_url is None:
-        raise ValueError("set AUTHSVC_OWN_DATABASE_URL: the certificates need a database of authsvc's own")
-    engine = open_engine(settings.own_database_url, writing=True)
-    async with opened(engine):
-        if engine.dialect.name == "sqlite":
-            await migrate_own(engine)
-        yield engine
-
-
-async def migrate_own(engine: AsyncEngine) -> None:
-    """Make the tables of authsvc's own that stand beside CloudStack's database, or bring them up to date.
-
-    Raises:
-        ValueError: The database holds CloudStack's tables.
-    """
-    async with engine.execution_options(writing=True).begin() as connection:
-        owned = await connection.run_sync(lambda sync: inspect(sync).has_table(MARKER))
-        await connection.run_sync(migrate, None if owned else "certificates")
-
-
-def keeps_certificates(settings: Settings) -> bool:
-    """Say whether there is anywhere to keep certificates."""
-    return settings.own_database_url is not None or settings.database_url.reveal().startswith("sqlite")
-
-
-@asynccontextmanager
-async def open_certificates(settings: Settings) -> AsyncIterator[SQLCertificates]:
-    """Open the certificates for a command.
-
-    Raises:
-        ValueError: There is nowhere to keep them.
-    """
-    embedded = settings.own_database_url is None and keeps_certificates(settings)
-    opening = open_directory_engine(settings, writing=True) if embedded else open_own_engine(settings)
-    async with opening as engine:
-        yield SQLCertificates(engine, clock=CLOCK)
-
-
-def cipher(settings: Settings) -> SecretCipher:
-    """Make the cipher from the database keys given, or from CloudStack's own files.
-
-    Raises:
-        ValueError: The files cannot be used.
-    """
-    if settings.cloudstack_properties is None:
-        return SecretCipher(settings.database_keys)
-    return SecretCipher(database_keys(settings.cloudstack_properties, settings.cloudstack_key))
-
-
 async def _certificates(
     settings: Settings, stack: AsyncExitStack, directory: AsyncEngine | None, health: Health
 ) -> Certificates:
@@ -428,19 +274,6 @@ def _redis(settings: Settings, stack: AsyncExitStack) -> RedisSharedCache | None
     cache = shared_cache(settings.redis_url)
     stack.push_async_callback(cache.close)
     return cache
-
-
-def shared_cache(url: Secret) -> RedisSharedCache:
-    """Make the shared cache at the address; nothing is connected yet.
-
-    Raises:
-        ValueError: The URL cannot be used.
-    """
-    # Here and not above: 9 MiB, which a process without a Redis never needs.
-    from authsvc.cache.clients import open_redis  # noqa: PLC0415
-    from authsvc.cache.shared import RedisSharedCache  # noqa: PLC0415
-
-    return RedisSharedCache(open_redis(url), CLOCK)
 
 
 def _shared(settings: Settings, redis: RedisSharedCache, tracing: Tracing | None) -> Shared:

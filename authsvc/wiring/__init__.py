@@ -1,0 +1,1 @@
+"""Putting it together: the only chooser of backends."""
