@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from authsvc.directory.engine import POOL
 
-VERIFY = 0.16e-3
+VERIFY = 0.15e-3
 """Seconds of CPU for a warm ``/v1/verify``, answered from memory."""
 
-FROM_REDIS, FROM_DATABASE = 0.3e-3, 0.95e-3
+FROM_REDIS, FROM_DATABASE = 0.32e-3, 1.0e-3
 """Seconds of CPU to read a record from there, sealing, opening and remembering included."""
 
 FRESH_FOR, FRESH_LONGER = 2.0, 10.0
