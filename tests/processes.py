@@ -120,6 +120,15 @@ def run_as_server(arguments: Sequence[str | Path], *, text: str) -> None:
         raise ServerFailed(f"{arguments[0]} failed:\n{done.stdout.decode(errors='replace')[-2000:]}")
 
 
+def _is_stopped(stat: Path) -> bool:
+    """Say whether a thread does nothing (proc_pid_stat(5)); one that has ended does not, either."""
+    try:
+        state = stat.read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in "TtZX"
+
+
 def _identity() -> dict[str, object]:
     user = unprivileged()
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
@@ -193,9 +202,16 @@ class Process:
             raise
 
     def pause(self) -> None:
-        """Stop it from doing anything while its connections stay up (SIGSTOP)."""
+        """Stop it from doing anything while its connections stay up (SIGSTOP); return when all of it has stopped.
+
+        The signal is taken by one thread when its turn comes, and the others go on until then.
+        """
         os.kill(self.pid, signal.SIGSTOP)
         self._paused = True
+        until = time.monotonic() + PATIENCE
+        while not all(map(_is_stopped, Path(f"/proc/{self.pid}/task").glob("*/stat"))):
+            assert time.monotonic() < until, f"{self.pid} does not stop"
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
