@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from authsvc.cache.flight import Flights
 from authsvc.cache.hot_set import HotSet
-from authsvc.cache.record import Record
+from authsvc.cache.record import Record, reading
 from authsvc.cache.records import CLOCKS_APART, SharedRecords
 from authsvc.errors import DirectoryUnavailable, SharedCacheUnavailable, Unavailable
 from authsvc.model import Freshness
@@ -183,13 +183,10 @@ class CachedDirectory:
                 return _sourced(entry, "redis")
         as_of = self._clock.now()
         credential = await self._origin.find(access_key)
-        if credential is not None:
-            record = Record(kind="held", as_of=credential.freshness.as_of, credential=credential)
-        elif self._local.get(access_key) is not None:
-            record = Record(kind="gone", as_of=as_of)
-        else:
+        if credential is None and self._local.get(access_key) is None:
             self._local.put_unknown(access_key, as_of=as_of)
             return None
+        record = reading(credential, as_of=as_of)
         if self._local.put(access_key, record):
             self._shared.put_soon(access_key, record)
         return credential

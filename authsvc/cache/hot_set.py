@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from authsvc.cache.record import Record
+from authsvc.cache.record import reading
 from authsvc.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -99,15 +99,13 @@ class HotSet:
 
     def _is_due(self, access_key: AccessKey) -> bool:
         entry = self._local.get(access_key)
-        held = entry is not None and entry.kind == "held"
-        return held and entry is not None and self._clock.monotonic() - entry.since >= self._old
+        if entry is None or entry.kind != "held":
+            return False
+        return self._clock.monotonic() - entry.since >= self._old
 
     def _take_in(self, access_key: AccessKey, credential: Credential | None, as_of: float) -> None:
         before = self._local.get(access_key)
-        if credential is None:
-            record = Record(kind="gone", as_of=as_of)
-        else:
-            record = Record(kind="held", as_of=credential.freshness.as_of, credential=credential)
+        record = reading(credential, as_of=as_of)
         if not self._local.put(access_key, record):
             return
         known = None if before is None else before.credential

@@ -53,6 +53,13 @@ class Record:
     credential: Credential | None = None
 
 
+def reading(credential: Credential | None, *, as_of: float) -> Record:
+    """Make the record of what was read of a key that somebody holds or held; ``as_of`` is of there being nobody."""
+    if credential is None:
+        return Record(kind="gone", as_of=as_of)
+    return Record(kind="held", as_of=credential.freshness.as_of, credential=credential)
+
+
 def write(record: Record) -> bytes:
     """Write a record down, secret included: the result has to be sealed before it goes anywhere.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+from authsvc.cli.extras import missing
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
@@ -27,7 +29,7 @@ def check_port(settings: Settings, *, shared: bool = False) -> None:
     if shared and settings.ext_authz_port == 0:
         raise ValueError("AUTHSVC_EXT_AUTHZ_PORT: 0 would be another port in each worker; name one")
     if importlib.util.find_spec("grpc") is None:
-        raise ValueError("AUTHSVC_EXT_AUTHZ_PORT: needs the extra grpc: pip install 'authsvc[grpc]'")
+        raise missing("AUTHSVC_EXT_AUTHZ_PORT", "grpc")
 
 
 def answered(

@@ -24,7 +24,12 @@ def extra(setting: str, name: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError:
-        raise ValueError(f"{setting}: needs the extra {name}: pip install 'authsvc[{name}]'") from None
+        raise missing(setting, name) from None
+
+
+def missing(setting: str, name: str) -> ValueError:
+    """Make the error that names the extra, and how to get it."""
+    return ValueError(f"{setting}: needs the extra {name}: pip install 'authsvc[{name}]'")
 
 
 def check_stream(settings: Settings) -> None:
@@ -34,7 +39,7 @@ def check_stream(settings: Settings) -> None:
         ValueError: Its library is missing.
     """
     if settings.stream == "binlog" and importlib.util.find_spec("pymysqlreplication") is None:
-        raise ValueError("AUTHSVC_STREAM: binlog needs the extra binlog: pip install 'authsvc[binlog]'")
+        raise missing("AUTHSVC_STREAM", "binlog")
 
 
 async def open_tracing(stack: AsyncExitStack, settings: Settings) -> Tracing | None:
