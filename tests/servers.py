@@ -75,6 +75,8 @@ def _options(program: Path, datadir: Path) -> list[str]:
         f"--basedir={program.resolve().parents[1]}",
         f"--lc-messages-dir={_system_tables(program).parent}",
         f"--datadir={datadir}",
+        # Its own: a server that starts removes the temporary tables of all others there.
+        f"--tmpdir={datadir.parent}",
         "--innodb-buffer-pool-size=64M",
         "--innodb-log-file-size=8M",
         "--innodb-flush-log-at-trx-commit=0",
