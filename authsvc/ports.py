@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -187,7 +190,7 @@ class Changes(Protocol):
         ...
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True, kw_only=True):
     """One answer given, as audit, metrics and bus hear it. Holds no secret and no query.
 
     ``access_key`` is what the request claimed, for the audit to make another name of; nobody writes it as it is.
@@ -208,7 +211,7 @@ class Decision(NamedTuple):
     seconds: float = 0.0
 
     def __repr__(self) -> str:
-        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "access_key")
+        shown = (f"{name}={value!r}" for name, value in asdict(self).items() if name != "access_key")
         return f"Decision({', '.join(shown)})"
 
 

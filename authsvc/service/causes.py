@@ -178,13 +178,13 @@ def other_claims(claim: Claim) -> Iterator[tuple[str, Claim]]:
         variants = _query_texts(text)
         for algorithm in {"HmacSHA1", "HmacSHA256"} - {claim.algorithm}:
             told = f"the client declares {claim.algorithm} and signs with {algorithm}"
-            yield told, claim._replace(algorithm=algorithm)
+            yield told, claim.changed(algorithm=algorithm)
     elif claim.upload is not None:
         variants = _policy_texts(text)
         yield from _other_scopes(claim)
     for told, variant in variants:
         if variant != text:
-            yield told, claim._replace(strings_to_sign=(variant,))
+            yield told, claim.changed(strings_to_sign=(variant,))
 
 
 def _query_texts(text: str) -> Iterator[tuple[str, str]]:
@@ -222,7 +222,7 @@ def _other_scopes(claim: Claim) -> Iterator[tuple[str, Claim]]:
     told = "the client derives its signing key for another region than x-amz-credential names"
     for region in ("us-east-1", "us-west-2", "eu-west-1", "auto", "default", "RegionOne"):
         if region != claim.scope.region:
-            yield told, claim._replace(scope=dataclasses.replace(claim.scope, region=region))
+            yield told, claim.changed(scope=dataclasses.replace(claim.scope, region=region))
 
 
 def _with_target(request: SignedRequest, path: str, query: str | None) -> SignedRequest:

@@ -14,7 +14,7 @@ from authsvc.errors import AuthError, SecretNotHeld, SignatureMismatch
 from authsvc.model import Secret
 from authsvc.service.causes import CAUSES, other_claims, other_secrets
 from authsvc.service.policy import ANYTHING, timestamp
-from authsvc.signing.claim import TERMINATOR
+from authsvc.signing.scope import TERMINATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,6 +5,7 @@ Runs on every request over facts, cached or not; nothing here is remembered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -28,7 +29,7 @@ from authsvc.model import State
 from authsvc.signing.scope import holds_region
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from authsvc.model import Credential, KeyPair, Principal
     from authsvc.signing import Claim, Scope

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from authsvc import signing
 from authsvc.errors import AuthError, DirectoryUnavailable, SignatureMismatch, UnknownAccessKey
-from authsvc.model import Secret
+from authsvc.model import Credential, Secret
 from authsvc.service.decisions import allowed, put_on_record, refused
 from authsvc.service.policy import ANYTHING, check_body
-from authsvc.signing import presented
+from authsvc.signing import Claim, presented
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from authsvc.model import AccessKey, Credential
+    from authsvc.model import AccessKey
     from authsvc.ports import Audit, Clock, Directory, EventSink
     from authsvc.service.policy import Expectation, Policy
-    from authsvc.signing import Claim, Scheme, SignedRequest
+    from authsvc.signing import Scheme, SignedRequest
 
 READ_AGAIN_AFTER = 1.0
 """Seconds: a mismatch is reported only on a secret the directory gave within this time. It bounds both how

@@ -16,8 +16,10 @@ from authsvc.errors import (
     UnsignedOverrides,
 )
 from authsvc.model import Secret
-from authsvc.signing.claim import ByChunks, ByPublicKey, Claim, Payload, Scheme, SchemeName, Scope
+from authsvc.signing.claim import Claim, Payload, SchemeName
 from authsvc.signing.request import SignedRequest
+from authsvc.signing.scheme import ByChunks, ByPublicKey, Scheme
+from authsvc.signing.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

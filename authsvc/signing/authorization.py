@@ -1,63 +1,30 @@
-"""The V4 ``Authorization`` header, and what a V4 signature says of itself wherever it stands."""
+"""The V4 ``Authorization`` header."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from authsvc.errors import MalformedAuthorization, MissingDate, MultipleMechanisms, UnknownMechanism
+from authsvc.errors import (
+    MalformedAuthorization,
+    MissingDate,
+    MultipleMechanisms,
+    UnknownMechanism,
+)
+from authsvc.model import AccessKey
 from authsvc.signing import amzdate
-from authsvc.signing.scope import ASYMMETRIC, read_credential, split_credential
+from authsvc.signing.scope import ASYMMETRIC, Scope, read_credential, split_credential
+from authsvc.signing.v4signature import Presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from authsvc.errors import Malformed
-    from authsvc.model import AccessKey
-    from authsvc.signing.claim import Scope
-    from authsvc.signing.request import QueryPair, SignedRequest
+    from authsvc.signing.request import SignedRequest
 
 _USUAL = re.compile(r"([^ ]*) +Credential=([^,\s]{1,600}), *SignedHeaders=([^,\s]+), *", re.ASCII)
 _LONGEST: Final = 1200
 """Characters before a signature that are worth remembering."""
 _COMPONENTS = ("Credential", "SignedHeaders", "Signature")
-
-
-class Presented(NamedTuple):
-    """What a V4 signature says of itself.
-
-    Attributes:
-        access_key: Whose it claims to be.
-        scope: What its key was derived for.
-        timestamp: When it was made, ``YYYYMMDDTHHMMSSZ``.
-        signed_at: The same in Unix seconds.
-        signed_headers: The list as sent, ``;`` between names.
-        signature: As sent.
-        query: The query parameters it covers.
-        refuse: Makes the refusal that names the place the list of signed headers stood in.
-        refuse_scope: The same for the credential and the region set.
-        presigned: It stood in the query.
-        lifetime: Seconds it is good for; only presigned, and None where it does not say.
-        token: The session token beside it in the query.
-        pinned: The payload line given in the query.
-        region_set: The regions it is good for, as the query lists them.
-    """
-
-    access_key: AccessKey
-    scope: Scope
-    timestamp: str
-    signed_at: float
-    signed_headers: str
-    signature: str
-    query: Sequence[QueryPair]
-    refuse: Callable[[str], Malformed]
-    refuse_scope: Callable[[str], Malformed]
-    presigned: bool = False
-    lifetime: int | None = None
-    token: str | None = None
-    pinned: str | None = None
-    region_set: str | None = None
 
 
 def from_header(request: SignedRequest, algorithm: str) -> Presented:

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, Self
 
-if TYPE_CHECKING:
-    from authsvc.errors import Denied
-    from authsvc.model import AccessKey, PublicKey, Secret, Verifier
-    from authsvc.signing.request import SignedRequest
-    from authsvc.signing.streaming import Chunks
-    from authsvc.signing.upload import Upload
+from msgspec import Struct
+from msgspec.structs import replace
 
-TERMINATOR: Final = "aws4_request"
+from authsvc.errors import Denied
+from authsvc.model import AccessKey
+from authsvc.signing.scope import Scope
+from authsvc.signing.streaming import Chunks
+from authsvc.signing.upload import Upload
+
 SchemeName = Literal["cloudstack", "sigv4", "sigv4a", "s3v2", "sigv2", "sigv4-post", "s3v2-post"]
 Payload = Literal[
     "signed", "unsigned", "streaming", "streaming-trailer", "streaming-unsigned-trailer", "none"
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """A credential scope: ``date`` as ``YYYYMMDD``, and what the signature is good for.
-
-    ``region`` is None where a ``region_set`` is signed instead: names of regions, with ``*`` for any characters.
-    ``text`` is how it stands in the string to sign.
-    """
-
-    date: str
-    region: str | None
-    service: str
-    region_set: tuple[str, ...] = ()
-    text: str = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        place = self.service if self.region is None else f"{self.region}/{self.service}"
-        object.__setattr__(self, "text", f"{self.date}/{place}/{TERMINATOR}")
-
-
-class Claim(NamedTuple):
+class Claim(Struct, frozen=True, kw_only=True):
     """Everything ``prove`` and policy need; times are reported here and judged in policy.
 
     Attributes:
@@ -87,69 +68,6 @@ class Claim(NamedTuple):
     upload: Upload | None = None
     objection: Denied | None = None
 
-
-class Scheme(Protocol):
-    """One way of signing. Pure: text in, claim out.
-
-    ``name`` is the scheme's name in answers and settings. A scheme that has variants on the wire (header and
-    presigned, several digests) is still one scheme. ``mechanism`` is the word that its Authorization headers begin
-    with (RFC 9110 §11.4), None where it has none.
-    """
-
-    @property
-    def name(self) -> SchemeName:
-        """Return the scheme's name."""
-        ...
-
-    @property
-    def mechanism(self) -> str | None:
-        """Return the mechanism."""
-        ...
-
-    def recognises(self, request: SignedRequest) -> bool:
-        """Say whether the request carries this scheme's mark; cheap, never raises."""
-        ...
-
-    def read(self, request: SignedRequest) -> Claim:
-        """Take the request apart.
-
-        Raises:
-            Malformed: It carries the mark and cannot be read as the scheme; nothing else is raised.
-        """
-        ...
-
-    def prove(self, claim: Claim, secret: Secret) -> None:
-        """Return only if the secret's holder made this signature.
-
-        Raises:
-            SignatureMismatch: Anybody else did.
-        """
-        ...
-
-
-@runtime_checkable
-class ByPublicKey(Protocol):
-    """What a scheme has besides, where a public key is enough to prove its signatures."""
-
-    def prove_by_public_key(self, claim: Claim, key: PublicKey) -> None:
-        """Return only if the holder of the key's private half made this signature.
-
-        Raises:
-            SignatureMismatch: Anybody else did.
-        """
-        ...
-
-
-@runtime_checkable
-class ByChunks(Protocol):
-    """What a scheme has besides, where a payload can be signed chunk by chunk."""
-
-    def prove_chunks(self, claim: Claim, verifier: Verifier) -> None:
-        """Return only if every chunk of the payload that came along was signed like the request.
-
-        Raises:
-            SignatureMismatch: One was not.
-            IncompleteBody: They are cut, or framed wrongly.
-            SecretNotHeld: The scheme needs the secret key, and here is a public one.
-        """
-        ...
+    def changed(self, **fields: Any) -> Self:
+        """Return a claim that differs in these."""
+        return replace(self, **fields)

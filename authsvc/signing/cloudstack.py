@@ -5,22 +5,21 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from authsvc.errors import DuplicateParameter, Malformed, MalformedParameters, SignatureMismatch
 from authsvc.model import AccessKey
 from authsvc.signing import expiry, form
-from authsvc.signing.claim import Claim
+from authsvc.signing.claim import Claim, SchemeName
 from authsvc.signing.encoding import decode, require_same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authsvc.model import Secret
-    from authsvc.signing.claim import SchemeName
     from authsvc.signing.request import SignedRequest
 
 __all__ = [
@@ -130,8 +129,8 @@ class CloudStack:
     CloudStack server refuses.
     """
 
-    name: ClassVar[SchemeName] = "cloudstack"
-    mechanism: ClassVar[str | None] = None
+    name: SchemeName = field(default="cloudstack", init=False)
+    mechanism: str | None = field(default=None, init=False)
     algorithms: frozenset[str] = ALGORITHMS
     lenient: bool = False
 

@@ -8,14 +8,13 @@ encoding) is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authsvc.errors import DuplicateParameter, MalformedForm, MissingParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from authsvc.signing.request import SignedRequest
 
 FILE: Final = "file"

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from authsvc.errors import Malformed, MissingDate, UnknownString
 from authsvc.model import AccessKey
 from authsvc.signing import amzdate
-from authsvc.signing.claim import Claim, Scope
+from authsvc.signing.claim import Claim
 from authsvc.signing.request import EMPTY_SHA256
+from authsvc.signing.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

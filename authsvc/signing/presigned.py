@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from authsvc.errors import DuplicateParameter, MalformedAuthorizationQuery
 from authsvc.signing import amzdate
-from authsvc.signing.authorization import Presented
 from authsvc.signing.encoding import decode
 from authsvc.signing.scope import ASYMMETRIC, read_credential
+from authsvc.signing.v4signature import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

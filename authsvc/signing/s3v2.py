@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from authsvc.errors import (
     DuplicateParameter,
@@ -20,7 +20,7 @@ from authsvc.errors import (
 from authsvc.model import AccessKey
 from authsvc.signing import amzdate
 from authsvc.signing.amzheaders import conceal, is_alias
-from authsvc.signing.claim import Claim
+from authsvc.signing.claim import Claim, SchemeName
 from authsvc.signing.encoding import require_same
 from authsvc.signing.resource import PARAMETERS, SUB_RESOURCES, canonical_resources, split_query
 from authsvc.signing.sigv2 import is_query_api
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from authsvc.model import Secret
-    from authsvc.signing.claim import SchemeName
     from authsvc.signing.request import SignedRequest
     from authsvc.signing.resource import V2Query
 
@@ -70,8 +69,8 @@ class S3V2:
     without it being signed for can be changed on the way (``Claim.unsigned_query`` names such parameters).
     """
 
-    name: ClassVar[SchemeName] = "s3v2"
-    mechanism: ClassVar[str | None] = "AWS"
+    name: SchemeName = field(default="s3v2", init=False)
+    mechanism: str | None = field(default="AWS", init=False)
     sub_resources: frozenset[str] = SUB_RESOURCES
 
     def recognises(self, request: SignedRequest) -> bool:

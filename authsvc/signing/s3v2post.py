@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from authsvc.errors import MalformedParameters, SignatureMismatch
 from authsvc.model import AccessKey
-from authsvc.signing.claim import Claim
+from authsvc.signing.claim import Claim, SchemeName
 from authsvc.signing.encoding import require_same
 from authsvc.signing.s3v2 import signature
 from authsvc.signing.upload import POLICY, marks, mismatch, read_upload, unsigned_query
 
 if TYPE_CHECKING:
     from authsvc.model import Secret
-    from authsvc.signing.claim import SchemeName
     from authsvc.signing.request import SignedRequest
 
 __all__ = ["FIELDS", "S3V2Post"]
@@ -30,8 +29,8 @@ _KEY: Final = re.compile(r"[!-~]{1,256}", re.ASCII)
 class S3V2Post:
     """The scheme ``s3v2-post``."""
 
-    name: ClassVar[SchemeName] = "s3v2-post"
-    mechanism: ClassVar[str | None] = None
+    name: SchemeName = field(default="s3v2-post", init=False)
+    mechanism: str | None = field(default=None, init=False)
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether a form carries one of the fields of a V2 signature."""

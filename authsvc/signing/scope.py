@@ -7,17 +7,18 @@ characters, is signed beside it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from authsvc.model import AccessKey
-from authsvc.signing.claim import TERMINATOR, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from authsvc.errors import Malformed
 
+TERMINATOR: Final = "aws4_request"
 ASYMMETRIC = "AWS4-ECDSA-P256-SHA256"
 """The algorithm whose credentials name no region: its keys are the same in every one."""
 REGION_SET = "x-amz-region-set"
@@ -29,6 +30,25 @@ _KEY = re.compile(r"[!-~]{1,256}", re.ASCII)
 _MOST_REGIONS = 64
 _LONGEST = 600
 """Characters a credential can have; what is longer is not remembered either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A credential scope: ``date`` as ``YYYYMMDD``, and what the signature is good for.
+
+    ``region`` is None where a ``region_set`` is signed instead: names of regions, with ``*`` for any characters.
+    ``text`` is how it stands in the string to sign.
+    """
+
+    date: str
+    region: str | None
+    service: str
+    region_set: tuple[str, ...] = ()
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        place = self.service if self.region is None else f"{self.region}/{self.service}"
+        object.__setattr__(self, "text", f"{self.date}/{place}/{TERMINATOR}")
 
 
 def read_credential(

@@ -15,9 +15,9 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from authsvc.errors import (
     DuplicateParameter,
@@ -30,14 +30,13 @@ from authsvc.errors import (
 )
 from authsvc.model import AccessKey
 from authsvc.signing import amzdate, form
-from authsvc.signing.claim import Claim
+from authsvc.signing.claim import Claim, SchemeName
 from authsvc.signing.encoding import require_same, uri_encode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from authsvc.model import Secret
-    from authsvc.signing.claim import SchemeName
     from authsvc.signing.request import SignedRequest
 
 __all__ = [
@@ -118,8 +117,8 @@ class SigV2:
     second joins names and values without a mark between them, so that two requests share one signature.
     """
 
-    name: ClassVar[SchemeName] = "sigv2"
-    mechanism: ClassVar[str | None] = None
+    name: SchemeName = field(default="sigv2", init=False)
+    mechanism: str | None = field(default=None, init=False)
 
     def recognises(self, request: SignedRequest) -> bool:
         """Say whether query or form are signed for a Query API; an S3 presigned query is another scheme."""

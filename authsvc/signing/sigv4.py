@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from authsvc.errors import SecretNotHeld, SignatureMismatch
 from authsvc.model import Secret
 from authsvc.signing.canonical import canonical_request, string_to_sign
+from authsvc.signing.claim import SchemeName
 from authsvc.signing.encoding import recode, require_same
 from authsvc.signing.presigned import parameters
 from authsvc.signing.scope import ASYMMETRIC
@@ -18,8 +19,9 @@ from authsvc.signing.v4 import S3_SERVICES, in_header, mismatch, read_claim
 
 if TYPE_CHECKING:
     from authsvc.model import Verifier
-    from authsvc.signing.claim import Claim, SchemeName, Scope
+    from authsvc.signing.claim import Claim
     from authsvc.signing.request import SignedRequest
+    from authsvc.signing.scope import Scope
 
 __all__ = [
     "ALGORITHM",
@@ -85,8 +87,8 @@ class SigV4:
     stated. All others: the path normalised and encoded twice, the body hashed where no hash is stated.
     """
 
-    name: ClassVar[SchemeName] = "sigv4"
-    mechanism: ClassVar[str | None] = ALGORITHM
+    name: SchemeName = field(default="sigv4", init=False)
+    mechanism: str | None = field(default=ALGORITHM, init=False)
     s3_services: frozenset[str] = S3_SERVICES
 
     def recognises(self, request: SignedRequest) -> bool:

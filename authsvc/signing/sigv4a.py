@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.errors import SignatureMismatch
 from authsvc.model import AccessKey, PublicKey
+from authsvc.signing.claim import SchemeName
 from authsvc.signing.encoding import recode
 from authsvc.signing.presigned import parameters
 from authsvc.signing.scope import ASYMMETRIC as ALGORITHM
@@ -28,7 +29,7 @@ from authsvc.signing.v4 import S3_SERVICES, in_header, mismatch, read_claim
 
 if TYPE_CHECKING:
     from authsvc.model import Secret, Verifier
-    from authsvc.signing.claim import Claim, SchemeName
+    from authsvc.signing.claim import Claim
     from authsvc.signing.request import SignedRequest
 
 __all__ = [
@@ -111,8 +112,8 @@ def require_signed_by(key: PublicKey, presented: str, string_to_sign: str) -> No
 class SigV4A:
     """The scheme ``sigv4a``; ``s3_services`` as in ``SigV4``."""
 
-    name: ClassVar[SchemeName] = "sigv4a"
-    mechanism: ClassVar[str | None] = ALGORITHM
+    name: SchemeName = field(default="sigv4a", init=False)
+    mechanism: str | None = field(default=ALGORITHM, init=False)
     s3_services: frozenset[str] = S3_SERVICES
 
     def recognises(self, request: SignedRequest) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from authsvc.errors import Malformed, MalformedParameters, SignatureMismatch
 from authsvc.signing import amzdate
-from authsvc.signing.claim import Claim
+from authsvc.signing.claim import Claim, SchemeName
 from authsvc.signing.encoding import require_same
 from authsvc.signing.scope import read_credential
 from authsvc.signing.sigv4 import ALGORITHM, signature, signing_key
@@ -16,8 +16,8 @@ from authsvc.signing.v4 import S3_SERVICES
 
 if TYPE_CHECKING:
     from authsvc.model import Secret
-    from authsvc.signing.claim import SchemeName, Scope
     from authsvc.signing.request import SignedRequest
+    from authsvc.signing.scope import Scope
 
 __all__ = ["FIELDS", "SigV4Post"]
 
@@ -32,8 +32,8 @@ _EXEMPT: Final = frozenset({POLICY, "x-amz-signature"})
 class SigV4Post:
     """The scheme ``sigv4-post``; ``s3_services`` are the services that take forms."""
 
-    name: ClassVar[SchemeName] = "sigv4-post"
-    mechanism: ClassVar[str | None] = None
+    name: SchemeName = field(default="sigv4-post", init=False)
+    mechanism: str | None = field(default=None, init=False)
     s3_services: frozenset[str] = S3_SERVICES
 
     def recognises(self, request: SignedRequest) -> bool:

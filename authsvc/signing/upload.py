@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authsvc.errors import (
+    Denied,
     DuplicateParameter,
     Malformed,
     MalformedForm,
@@ -17,15 +19,13 @@ from authsvc.errors import (
 from authsvc.signing.amzheaders import is_alias
 from authsvc.signing.encoding import decode, recode
 from authsvc.signing.multipart import is_form, read_form
-from authsvc.signing.postpolicy import is_confidential, outside, read_policy, unmet
+from authsvc.signing.postpolicy import PostPolicy, is_confidential, outside, read_policy, unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
-    from authsvc.errors import Denied
     from authsvc.signing.claim import Claim
     from authsvc.signing.multipart import Form
-    from authsvc.signing.postpolicy import PostPolicy
     from authsvc.signing.request import SignedRequest
 
 POLICY: Final = "policy"

@@ -29,10 +29,11 @@ from authsvc.signing.request import EMPTY_SHA256
 from authsvc.signing.scope import REGION_SET, read_region_set
 
 if TYPE_CHECKING:
-    from authsvc.signing.authorization import Presented
-    from authsvc.signing.claim import Payload, SchemeName, Scope
+    from authsvc.signing.claim import Payload, SchemeName
     from authsvc.signing.request import SignedRequest
+    from authsvc.signing.scope import Scope
     from authsvc.signing.streaming import Chunks
+    from authsvc.signing.v4signature import Presented
 
 S3_SERVICES = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
 _TOKENS = frozenset({"x-amz-security-token", "x-amz-s3session-token"})

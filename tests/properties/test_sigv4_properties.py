@@ -387,7 +387,7 @@ def test_any_bit_of_a_signed_header(request, which, place, bit):
 def test_any_bit_of_the_signature(request, place, bit):
     claim = read(SCHEMES, request)
     scheme = V4 if claim.scheme == "sigv4" else V2
-    other = claim._replace(signature=flipped(claim.signature, place, bit))
+    other = claim.changed(signature=flipped(claim.signature, place, bit))
     refusal = outcome(scheme.prove, other, SECRET)
     assert isinstance(refusal, SignatureMismatch)
     assert not any(claim.signature in shown for shown in refusal.detail.values())

@@ -131,7 +131,7 @@ def test_no_bit_of_a_target_may_be_another(place, bit):
 
 @given(signature=st.one_of(st.binary(max_size=80).map(bytes.hex), TEXTS))
 def test_no_other_signature_is_one(signature):
-    claim = V4A.read(HEADER)._replace(signature=signature)
+    claim = V4A.read(HEADER).changed(signature=signature)
     for prove, verifier in ((V4A.prove, SECRET), (V4A.prove_by_public_key, KEY)):
         try:
             prove(claim, verifier)

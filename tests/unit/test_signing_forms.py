@@ -574,7 +574,7 @@ def test_a_signature_that_is_none(form):
     claim = signing.read(SCHEMES, form())
     for made in ("", "é", "0" * 64, claim.signature[:-1], claim.signature.swapcase()):
         with pytest.raises(SignatureMismatch) as caught:
-            signing.prove(SCHEMES, claim._replace(signature=made), SECRET)
+            signing.prove(SCHEMES, claim.changed(signature=made), SECRET)
         assert caught.value.detail == {"string_to_sign": claim.strings_to_sign[0], "signature_provided": made}
     with pytest.raises(SignatureMismatch):
         signing.prove(SCHEMES, claim, Secret("x"))

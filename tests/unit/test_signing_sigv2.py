@@ -303,7 +303,7 @@ def test_a_mismatch_says_what_was_signed_and_never_the_signature():
 
 
 def test_reading_refuses_a_claim_of_another_digest():
-    claim = SCHEME.read(query_api())._replace(algorithm=None)
+    claim = SCHEME.read(query_api()).changed(algorithm=None)
     with pytest.raises(SignatureMismatch):
         SCHEME.prove(claim, SECRET)
     assert issubclass(ObsoleteVersion, Malformed)

@@ -48,7 +48,7 @@ def test_an_empty_secret_proves_nothing():
     claim = signing.read(SCHEMES, v4_header())
     made = signature(signing_key(Secret(""), claim.scope), claim.strings_to_sign[0])
     with pytest.raises(SignatureMismatch):
-        signing.prove(SCHEMES, claim._replace(signature=made), Secret(""))
+        signing.prove(SCHEMES, claim.changed(signature=made), Secret(""))
 
 
 def with_authorization(value, *more):
@@ -229,7 +229,7 @@ def test_no_payload_token_switches_the_check_off(token, mode):
     claim = proven(request)
     assert (claim.payload, claim.body_sha256) == (mode, None)
     with pytest.raises(SignatureMismatch):
-        signing.prove(SCHEMES, claim._replace(signature="0" * 64), SECRET)
+        signing.prove(SCHEMES, claim.changed(signature="0" * 64), SECRET)
     with pytest.raises(SignatureMismatch):
         proven(dataclasses.replace(request, target="/bucket/other"))
 
@@ -504,6 +504,13 @@ def test_two_session_tokens():
     refused(v4_header(headers=tokens), DuplicateParameter)
 
 
+def chain(error):
+    """Yield an error and what it was raised beside, which whoever prints errors may print."""
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
 def test_a_mismatch_says_what_was_signed_and_never_the_signature():
     request = v4_header(headers=(("X-Amz-Security-Token", "hush"), ("Range", "bytes=0-1")))
     claim = SCHEME.read(dataclasses.replace(request, target="/bucket/other"))
@@ -515,12 +522,11 @@ def test_a_mismatch_says_what_was_signed_and_never_the_signature():
     assert "range:bytes=0-1\n" in detail["canonical_request"]
     assert detail["string_to_sign"] == claim.strings_to_sign[0]
     assert detail["signature_provided"] == claim.signature
-    said = repr((caught.value, detail))
+    said = repr([(error, vars(error)) for error in chain(caught.value)])
     right = signature(signing_key(SECRET, claim.scope), claim.strings_to_sign[0])
     assert right not in said
     assert "hush" not in said
     assert SECRET_KEY not in said
-    assert caught.value.__suppress_context__
 
 
 def test_encryption_keys_are_concealed_too():
@@ -535,7 +541,7 @@ def test_encryption_keys_are_concealed_too():
 
 @pytest.mark.parametrize("made", ["0" * 64, "é", "x", "0" * 63, "SIGNATURE"])
 def test_signatures_that_are_none(made):
-    claim = SCHEME.read(v4_header())._replace(signature=made)
+    claim = SCHEME.read(v4_header()).changed(signature=made)
     with pytest.raises(SignatureMismatch):
         SCHEME.prove(claim, SECRET)
 
@@ -543,7 +549,7 @@ def test_signatures_that_are_none(made):
 def test_an_upper_case_signature_is_another_one():
     claim = SCHEME.read(v4_header())
     with pytest.raises(SignatureMismatch):
-        SCHEME.prove(claim._replace(signature=claim.signature.upper()), SECRET)
+        SCHEME.prove(claim.changed(signature=claim.signature.upper()), SECRET)
 
 
 def test_secrets_that_are_no_text_do_not_break_the_proof():

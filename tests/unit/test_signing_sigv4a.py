@@ -104,7 +104,7 @@ def test_another_key_pair_of_the_same_secret_proves_nothing():
 def test_a_public_key_cannot_tell_of_a_scheme_that_needs_the_secret():
     claim = signing.read(SCHEMES, v4_header())
     signing.prove(SCHEMES, claim, SECRET)
-    for changed in (claim, claim._replace(signature="0" * 64)):
+    for changed in (claim, claim.changed(signature="0" * 64)):
         with pytest.raises(SecretNotHeld):
             signing.prove(SCHEMES, changed, KEY)
 
@@ -116,7 +116,7 @@ def test_the_hash_mac_and_the_signature_are_not_taken_for_one_another():
         (signing.read(SCHEMES, symmetric), "sigv4a"),
     ):
         with pytest.raises(SignatureMismatch):
-            signing.prove(SCHEMES, claim._replace(scheme=other), SECRET)
+            signing.prove(SCHEMES, claim.changed(scheme=other), SECRET)
 
 
 def test_keys_are_the_same_as_the_librarys_own_kdf_makes():
@@ -265,7 +265,7 @@ def der(*numbers, length=None):
 def respelt(claim, change):
     """Put another r and s into the claim."""
     numbers = decode_dss_signature(bytes.fromhex(claim.signature))
-    return claim._replace(signature=der(*change(*numbers)))
+    return claim.changed(signature=der(*change(*numbers)))
 
 
 def test_the_second_signature_that_anybody_can_make_of_a_first_proves_it_too():
@@ -331,12 +331,12 @@ def test_r_and_s_are_two_numbers_from_one_to_below_the_order(change):
 )
 def test_a_signature_has_one_spelling(spelling):
     claim = signing.read(SCHEMES, v4a_header())
-    error = unproven(claim._replace(signature=spelling(claim.signature)))
+    error = unproven(claim.changed(signature=spelling(claim.signature)))
     assert "DER" in error.message
 
 
 def test_a_wrong_signature_says_no_more_than_that():
-    error = unproven(signing.read(SCHEMES, v4a_header())._replace(signature="3006020101020101"))
+    error = unproven(signing.read(SCHEMES, v4a_header()).changed(signature="3006020101020101"))
     assert "DER" not in error.message
 
 

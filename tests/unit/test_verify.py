@@ -123,7 +123,7 @@ async def test_a_mismatch_on_a_secret_just_read_costs_no_second_look():
 class Counting:
     """V4, and how often it had to prove."""
 
-    name, mechanism = "sigv4", SigV4.mechanism
+    name, mechanism = "sigv4", SigV4().mechanism
 
     def __init__(self):
         self.proofs = 0

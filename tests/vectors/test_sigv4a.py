@@ -156,7 +156,9 @@ def test_a_body_in_chunks_with_a_trailer():
         previous = unpadded(sent)
         require_signed_by(key, previous, text)
     text = trailer_string_to_sign(
-        **OF_THE_REQUEST, previous_signature=previous, trailer=canonical_trailer(CHUNKS["trailer"])
+        **OF_THE_REQUEST,
+        previous_signature=previous,
+        trailer=canonical_trailer(map(tuple, CHUNKS["trailer"])),
     )
     assert text == (
         f"AWS4-ECDSA-P256-SHA256-TRAILER\n20130524T000000Z\n20130524/s3/aws4_request\n{previous}\n"

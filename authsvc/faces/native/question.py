@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
 from authsvc.errors import Malformed
 from authsvc.faces.documents import at_sight, parse
 from authsvc.faces.native.schemas import MAX_BATCH, VERIFY, Question, load, read_body
+from authsvc.faces.native.written import MANY, ONE, Batch, Expect, Written
 from authsvc.service.policy import ANYTHING, Expectation
 from authsvc.signing import SignedRequest
 
@@ -20,33 +21,6 @@ if TYPE_CHECKING:
 _USUAL_NAMES: Final = 128
 """Characters of a service and a region together that are worth remembering."""
 _NOTHING: Final = frozenset[str]()
-_Filled = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class _Expect(Struct, forbid_unknown_fields=True):
-    service: _Filled | UnsetType | None = UNSET
-    region: _Filled | UnsetType | None = UNSET
-
-
-class _Written(Struct, forbid_unknown_fields=True):
-    """What ``schemas.VerifyRequest`` describes, as it stands in the body."""
-
-    method: str
-    target: str
-    headers: tuple[tuple[str, str], ...] | dict[str, str]
-    body: str | UnsetType | None = UNSET
-    body_sha256: str | UnsetType | None = UNSET
-    bucket: str | UnsetType | None = UNSET
-    expect: _Expect | UnsetType | None = UNSET
-    want: list[Literal["signing_key"]] | UnsetType | None = UNSET
-
-
-class _Batch(Struct, forbid_unknown_fields=True):
-    requests: Annotated[list[_Written], msgspec.Meta(max_length=MAX_BATCH)]
-
-
-_ONE: Final = msgspec.json.Decoder(_Written)
-_MANY: Final = msgspec.json.Decoder(_Batch)
 
 
 def read_question(raw: bytes) -> Question:
@@ -55,7 +29,7 @@ def read_question(raw: bytes) -> Question:
     Raises:
         Malformed: ``detail["field"]`` names what is wrong.
     """
-    written = at_sight(raw, _ONE)
+    written: Written | None = at_sight(raw, ONE)
     return read_one(parse(raw)) if written is None else _question(written)
 
 
@@ -65,7 +39,7 @@ def read_questions(raw: bytes) -> Sequence[Any]:
     Raises:
         Malformed: It is no list of questions, or one too long.
     """
-    batch = at_sight(raw, _MANY)
+    batch: Batch | None = at_sight(raw, MANY)
     if batch is not None:
         return batch.requests
     document = parse(raw)
@@ -81,16 +55,16 @@ def read_one(given: Any) -> Question:
     Raises:
         Malformed: ``detail["field"]`` names what is wrong.
     """
-    if type(given) is not _Written:
+    if type(given) is not Written:
         try:
-            given = msgspec.convert(given, _Written)
+            given = msgspec.convert(given, Written)
         except msgspec.ValidationError:
             question: Question = load(VERIFY, given)
             return question
     return _question(given)
 
 
-def _question(written: _Written) -> Question:
+def _question(written: Written) -> Question:
     headers, body, expect, want = written.headers, written.body, written.expect, written.want
     request = SignedRequest(
         method=written.method,
@@ -107,7 +81,7 @@ def _question(written: _Written) -> Question:
     )
 
 
-def _expectation(expect: _Expect) -> Expectation:
+def _expectation(expect: Expect) -> Expectation:
     service, region = expect.service or None, expect.region or None
     make = _named if len(service or "") + len(region or "") <= _USUAL_NAMES else _named.__wrapped__
     return make(service, region)
