@@ -50,6 +50,9 @@ KEEPALIVE = 75.0
 FINISH = 10.0
 """Seconds requests in flight get to finish once the sockets are closed."""
 
+YOUNG = 10_000
+"""New objects until somebody looks for garbage among them: the answer to a batch is two thousand, and none of it is."""
+
 REPLACED = signal.SIGUSR1
 """Tells a worker that another has its place: it leaves new connections to that one, and ends with its own."""
 
@@ -131,6 +134,7 @@ async def run(settings: Settings, inherited: Inherited | None = None) -> None:
             # What is there by now stays: to look through it for garbage would hold every answer up for 70 ms.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(YOUNG)
             event = "started" if inherited is None else "worker started"
             log.emit({"event": event, **asdict(sockets), "pid": os.getpid()})
             replaced = await signalled(inherited.leash if inherited is not None else None)

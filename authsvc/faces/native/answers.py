@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Raw
+
 from authsvc.errors import SignatureMismatch
 from authsvc.faces.dialects import S3, dialect_of
+from authsvc.faces.documents import write
 from authsvc.faces.face import printable
 
 if TYPE_CHECKING:
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 _LAST_SECOND: Final = 253402300799
 """The calendar's end, 9999-12-31T23:59:59Z."""
 
+_MOST: Final = 1024
+"""Users described of late; as many as a process has at hand."""
+_AT_HAND: Final[dict[int, tuple[Principal, Raw]]] = {}
+
 _SCOPE = re.compile(r"(?:/|%2F)([A-Za-z0-9-]+)(?:/|%2F)aws4_request", re.ASCII | re.IGNORECASE)
 
 
@@ -36,7 +43,7 @@ def proven(verified: Verified) -> dict[str, Any]:
         "authenticated": True,
         "scheme": claim.scheme,
         "access_key": claim.access_key,
-        "principal": principal(credential.principal),
+        "principal": _written(credential.principal),
         "signature": _signature(claim),
         "freshness": freshness(credential.freshness),
     }
@@ -77,6 +84,16 @@ def dialect_for(error: AuthError, question: Question) -> Dialect:
     """
     service = question.expect.service or _claimed_service(question)
     return dialect_of(error.scheme, service)
+
+
+def _written(who: Principal) -> Raw:
+    """Write what ``principal`` describes, once for as long as it is the same record that answers."""
+    known = _AT_HAND.get(id(who))
+    if known is None or known[0] is not who:
+        if len(_AT_HAND) >= _MOST:
+            _AT_HAND.clear()
+        known = _AT_HAND[id(who)] = (who, Raw(write(principal(who))))
+    return known[1]
 
 
 def principal(who: Principal) -> dict[str, Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 16
 """Questions of a batch under way at most: twice as many as a process has connections to its database."""
 
-_IN_A_ROW: Final = 16
+_IN_A_ROW: Final = 32
 """Questions of a batch that may follow each other before somebody else's request has its turn: about a millisecond."""
 
 
