@@ -4,21 +4,28 @@ ARG BASE=python:3.13-slim-bookworm
 FROM ${BASE} AS build
 # requirements-full.txt has the extras in as well.
 ARG REQUIREMENTS=requirements.txt
+# Debian's packages with a C compiler and Python's headers, such as "gcc libc6-dev" on Python's own images, which have
+# the headers: where they are named, what a verification passes through is compiled. Nothing of them stays.
+ARG COMPILER=
 WORKDIR /src
-COPY requirements-build.txt ${REQUIREMENTS} ./
-# Wheels only, by hash: nothing is compiled here, and nothing comes in whose hash is not in the files. The
+# hadolint ignore=DL3008,DL3009,SC2086
+RUN [ -z "${COMPILER}" ] || { apt-get update && apt-get install -y --no-install-recommends ${COMPILER}; }
+COPY requirements-build.txt requirements-compile.txt ${REQUIREMENTS} ./
+# Wheels only, by hash: nothing of others is compiled here, and nothing comes in whose hash is not in the files. The
 # second environment has no pip; it is the one that is kept.
-RUN python3 -m venv /build \
+RUN kind="${COMPILER:+compile}" \
+    && python3 -m venv /build \
     && python3 -m venv --without-pip /app \
     && /build/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes \
-        -r requirements-build.txt \
+        -r "requirements-${kind:-build}.txt" \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --disable-pip-version-check \
         --only-binary :all: --require-hashes -r "${REQUIREMENTS}"
 COPY pyproject.toml README.md LICENSE ./
 COPY authsvc authsvc
 COPY migrations migrations
 COPY docs/man docs/man
-RUN /build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+RUN HATCH_BUILD_HOOK_ENABLE_MYPYC="${COMPILER:+true}" \
+    /build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation \
         --wheel-dir /dist . \
     && /build/bin/pip --python /app/bin/python install --no-cache-dir --disable-pip-version-check --no-index \
         --no-deps /dist/*.whl

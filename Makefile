@@ -1,6 +1,6 @@
 # The usual verbs. Each is one command that also works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-java interop fuzz lint types layers format lock lock-javascript docs check check-deployment setup-deploy image-check chart dashboard-picture man chart-check scale-check supply-check sbom
+.PHONY: help setup demo test test-compiled test-java interop fuzz lint types layers format lock lock-javascript docs check check-deployment setup-deploy image-check chart dashboard-picture man chart-check scale-check supply-check sbom
 bin := .venv/bin
 
 help: ## print this list
@@ -14,6 +14,9 @@ demo: setup ## start on an embedded directory, with a worked example
 
 test: ## run every test; ARGS="tests/unit -k policy" runs some
 	./tests/run $(ARGS)
+
+test-compiled: ## compile the hot path in a copy of the tree, and run what tests it there; ARGS="tests/attacks" runs some
+	./tests/run --compiled $(ARGS)
 
 interop: ## run unmodified object stores and gateways against a running authsvc; ARGS="-k presigned" runs some
 	./tests/interop/run $(ARGS)
@@ -47,6 +50,8 @@ lock: setup ## lock what pyproject.toml asks for, by version and hash; ARGS=--up
 	UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --extra deploy --output-file requirements-deploy.txt pyproject.toml
 	sed -n '/^requires = /s/[^"]*"\([^"]*\)"[^"]*/\1\n/gp' pyproject.toml | \
 		UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements-build.txt -
+	sed -n '/^requires = \|^dependencies = \["hatch/s/[^"]*"\([^"]*\)"[^"]*/\1\n/gp' pyproject.toml | \
+		UV_PYTHON_DOWNLOADS=never $(bin)/uv $(locked) --constraint requirements-dev.txt --output-file requirements-compile.txt pyproject.toml -
 
 # Without annotations, index addresses and host names: the files are the same wherever they are made.
 locked := pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from tests.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tests.servers import MariaDB, Redis
 
@@ -52,6 +52,20 @@ def authsvc(
         region.authsvc.start().await_ready()
         yield region, Site(port=urlsplit(region.authsvc.url).port or 0, pid=region.authsvc.pid)
         region.authsvc.stop()
+
+
+@contextlib.contextmanager
+def compiled(mariadb: MariaDB, folder: Path, *, tree: Path, people: int) -> Iterator[tuple[Region, Site]]:
+    """Run the service out of a tree whose hot path is compiled.
+
+    Raises:
+        SystemExit: What runs is not compiled.
+    """
+    found_first = {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    with authsvc(mariadb, folder, people=people, **found_first) as (region, site):
+        if "__mypyc" not in Path(f"/proc/{site.pid}/maps").read_text():
+            raise SystemExit("the service runs, but not compiled")
+        yield region, site
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ from bench.cases import CASES
 from bench.keystone import keystone
 from bench.load import Figures, Site, answer, closed, opened
 from bench.plots import draw
-from bench.sites import ONE_KEY, authsvc, bare
+from bench.sites import ONE_KEY, authsvc, bare, compiled
+from tests.compiled import build
 from tests.servers import MariaDB, Redis, install_datadir
 
 if TYPE_CHECKING:
@@ -94,12 +95,13 @@ def _lanes(
     stack: contextlib.ExitStack, folder: Path, cases: Sequence[Case], *, with_keystone: bool
 ) -> Iterator[Lane]:
     """Start everything, then yield every lane there is."""
-    _tell("starting MariaDB, Redis and the services")
+    _tell("compiling the hot path; starting MariaDB, Redis and the services")
     install_datadir(folder / "datadir")
     mariadb = stack.enter_context(MariaDB(folder / "datadir"))
     redis = stack.enter_context(Redis())
     states = {
         "memory": authsvc(mariadb, folder / "memory", people=1),
+        "memory, compiled": compiled(mariadb, folder / "compiled", tree=build(folder / "tree"), people=1),
         "Redis": authsvc(mariadb, folder / "redis", people=PEOPLE, redis=redis, **ONE_KEY),
         "database": authsvc(mariadb, folder / "database", people=PEOPLE, **ONE_KEY),
         "memory, 2 workers": authsvc(mariadb, folder / "workers", people=1, workers=2),

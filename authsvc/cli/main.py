@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from authsvc import __version__
+from authsvc import __version__, is_compiled
 from authsvc.cli.endings import with_endings
 
 if TYPE_CHECKING:
@@ -95,12 +95,15 @@ class Listed(click.Group):
         return command
 
 
+_VERSION: Final = "%(prog)s, version %(version)s" + (" (compiled)" if is_compiled() else "")
+
+
 @click.group(
     cls=Listed,
     commands={name: click.Command(name, help=line) for name, (_, line) in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__)
+@click.version_option(__version__, message=_VERSION)
 def main() -> None:
     """Who does this API key belong to, and did that user sign this request?
 

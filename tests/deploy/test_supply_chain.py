@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from authsvc import __version__
+from tests.compiled import build, modules
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("authsvc", "migrations", "docs", "pyproject.toml", "README.md", "LICENSE")
@@ -78,6 +79,21 @@ def test_the_bill_is_what_the_format_says(bill):
 
 def test_the_bill_is_the_same_each_time(bill):
     assert _written() == bill
+
+
+def test_the_compiled_wheel_is_the_same_wherever_it_is_built(tmp_path):
+    digests = set()
+    for place in ("here", "there/and/deeper"):
+        (wheel,) = (build(tmp_path / place) / "dist").glob("*.whl")
+        digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert len(digests) == 1
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+        compiled = {name.partition(".")[0].replace("/", ".") for name in names if name.endswith(".so")}
+        assert all(
+            f"{name.partition('.')[0]}.py" in names for name in names if name.endswith(".so") and "/" in name
+        )
+    assert {name.removesuffix(".__init__") for name in compiled if not name.endswith("__mypyc")} == modules()
 
 
 def test_the_wheel_is_the_same_wherever_and_whenever_it_is_built(tmp_path):

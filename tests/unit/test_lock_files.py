@@ -69,17 +69,28 @@ def test_what_the_project_asks_for_is_locked_within_its_range(name, extras):
         assert requirement.specifier.contains(version), f"{requirement} is locked at {version}: make lock"
 
 
-def test_what_builds_the_wheel_is_locked():
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
-    locked = pins("requirements-build.txt")
-    assert all(
-        asked.specifier.contains(locked[canonicalize_name(asked.name)]) for asked in map(Requirement, build)
-    )
+def test_what_builds_and_compiles_the_wheel_is_locked():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    build = tools["build-system"]["requires"]
+    hook = tools["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
+    for name, wanted in (
+        ("requirements-build.txt", build),
+        ("requirements-compile.txt", [*build, *hook["dependencies"]]),
+    ):
+        locked = pins(name)
+        for asked in map(Requirement, wanted):
+            assert asked.specifier.contains(locked[canonicalize_name(asked.name)]), f"{asked}: make lock"
 
 
 @pytest.mark.parametrize(
     "other",
-    ["requirements.txt", "requirements-full.txt", "requirements-build.txt", "requirements-deploy.txt"],
+    [
+        "requirements.txt",
+        "requirements-full.txt",
+        "requirements-build.txt",
+        "requirements-compile.txt",
+        "requirements-deploy.txt",
+    ],
 )
 def test_one_package_has_one_version_in_all_of_them(other):
     ours, tested = pins(other), pins("requirements-dev.txt")
