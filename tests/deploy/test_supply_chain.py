@@ -81,6 +81,7 @@ def test_the_bill_is_the_same_each_time(bill):
     assert _written() == bill
 
 
+@pytest.mark.timeout(600)  # a minute each, on a machine that does nothing else
 def test_the_compiled_wheel_is_the_same_wherever_it_is_built(tmp_path):
     digests = set()
     for place in ("here", "there/and/deeper"):
