@@ -737,7 +737,7 @@ async def test_a_directory_in_memory_outlives_a_question_that_is_cancelled():
         owned = OwnedDirectory(engine, cipher=CIPHER)
         await owned.migrate()
         await owned.add_user("alice", access_key="AK")
-        directory = SQLDirectory(engine, cipher=CIPHER, clock=SystemClock())
+        directory = SQLDirectory(engine, cipher=CIPHER, clock=SystemClock(), deadline=PATIENCE)
         for moments in range(40):
             asked = asyncio.create_task(directory.find(AccessKey("AK")))
             for _ in range(moments):
