@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from authsvc.errors import (
-    MalformedAuthorization,
-    MissingDate,
-    MultipleMechanisms,
-    UnknownMechanism,
-)
-from authsvc.model import AccessKey
+from authsvc.errors import MalformedAuthorization, MissingDate, MultipleMechanisms, UnknownMechanism
 from authsvc.signing import amzdate
-from authsvc.signing.scope import ASYMMETRIC, Scope, read_credential, split_credential
+from authsvc.signing.scope import ASYMMETRIC, read_credential, split_credential
 from authsvc.signing.v4signature import Presented
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authsvc.model import AccessKey
     from authsvc.signing.request import SignedRequest
+    from authsvc.signing.scope import Scope
 
 _USUAL = re.compile(r"([^ ]*) +Credential=([^,\s]{1,600}), *SignedHeaders=([^,\s]+), *", re.ASCII)
 _LONGEST: Final = 1200
