@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 
@@ -16,7 +17,7 @@ class RogueServer:
         self.heard = b""
         self._greeting = greeting
         self._switch = switch
-        self._done = asyncio.Event()
+        self._visits = set()
 
     async def __aenter__(self):
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -25,18 +26,18 @@ class RogueServer:
 
     async def __aexit__(self, *error):
         await stop_accepting(self._listener)
-        await self._done.wait()
+        await asyncio.gather(*self._visits)
 
     async def _serve(self, reader, writer):
-        writer.write(self._greeting)
-        if self._switch:
-            self.heard += await reader.read(65536)
-            body = b"\xfe" + self._switch + b"\x00" + b"s" * 20 + b"\x00"
-            writer.write(struct.pack("<I", len(body) | 2 << 24) + body)
-        while data := await reader.read(65536):
-            self.heard += data
-        writer.close()
-        self._done.set()
+        self._visits.add(asyncio.current_task())
+        with contextlib.closing(writer), contextlib.suppress(ConnectionError):  # who gives up resets
+            writer.write(self._greeting)
+            if self._switch:
+                self.heard += await reader.read(65536)
+                body = b"\xfe" + self._switch + b"\x00" + b"s" * 20 + b"\x00"
+                writer.write(struct.pack("<I", len(body) | 2 << 24) + body)
+            while data := await reader.read(65536):
+                self.heard += data
 
 
 def greeting(server, plugin=None):
