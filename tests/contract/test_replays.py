@@ -15,6 +15,9 @@ from authsvc.errors import ReplaysUnavailable
 from authsvc.model import Secret
 from tests.people import StoppedClock
 
+PATIENCE = 20.0
+"""Seconds; nothing here is about haste."""
+
 
 class InMemory:
     def __init__(self, _get):
@@ -39,7 +42,9 @@ class InRedis:
 
     @asynccontextmanager
     async def open(self):
-        cache = RedisSharedCache(open_redis(Secret(self.server.url())), StoppedClock(), deadline=2.0)
+        cache = RedisSharedCache(
+            open_redis(Secret(self.server.url()), deadline=PATIENCE), StoppedClock(), deadline=PATIENCE
+        )
         try:
             yield RedisReplays(cache)
         finally:
