@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import socket
 import ssl
@@ -17,6 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import aiomysql.connection
 from pymysql.constants import CLIENT
 from pymysql.err import MySQLError, OperationalError
+from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -73,9 +75,18 @@ class TLSConnection(aiomysql.connection.Connection):  # type: ignore[misc]  # un
         self._require_tls("sha256_password")
         return await super().sha256_password_auth(pkt)
 
+    async def _read_packet(self, packet_type: Any = MysqlPacket) -> Any:
+        """Read a packet; one that describes a column is looked up: they are the same with every answer to a query."""
+        return await super()._read_packet(_described if packet_type is FieldDescriptorPacket else packet_type)
+
     def _require_tls(self, plugin: str) -> None:
         if not self._secure:
             raise OperationalError(2061, f"the server asks for {plugin}, which is used over TLS only")
+
+
+@functools.lru_cache(maxsize=1024)
+def _described(packet: bytes, encoding: str) -> FieldDescriptorPacket:
+    return FieldDescriptorPacket(packet, encoding)
 
 
 def open_engine(url: Secret, *, writing: bool = False) -> AsyncEngine:

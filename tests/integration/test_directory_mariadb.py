@@ -232,11 +232,22 @@ def test_the_driver_still_has_the_methods_we_override():
     overridden = {
         "_request_authentication",
         "_process_auth",
+        "_read_packet",
         "caching_sha2_password_auth",
         "sha256_password_auth",
     }
     assert overridden < vars(TLSConnection).keys()
     assert overridden | {"_connect", "query"} < vars(parent).keys()
+
+
+async def test_what_describes_a_column_is_read_once(world):
+    async with world.open() as directory:
+        assert await directory.find(KEY) is not None
+        before = engine_module._described.cache_info()
+        assert await directory.find(KEY) is not None
+    after = engine_module._described.cache_info()
+    assert after.misses == before.misses
+    assert after.hits > before.hits
 
 
 # --- Dead, hung, half dead ---------------------------------------------------------------------------------
