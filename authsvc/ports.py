@@ -62,6 +62,10 @@ class ManyKeys(Protocol):
         ...
 
 
+class ManyKeysDirectory(Directory, ManyKeys, Protocol):
+    """A directory that can be asked about one key, and about many at once."""
+
+
 class Users(Protocol):
     """The users by id, for whoever proves themselves by something else than an access key."""
 

@@ -103,7 +103,7 @@ async def closed(site: Site, requests: Sequence[bytes], *, count: int, connectio
             if number and not site.keeps:
                 writer.close()
                 reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-            await _exchange(reader, writer, next(supply))
+            await _verdict(reader, writer, next(supply))
             latencies.append(time.perf_counter() - began)
         writer.close()
         await writer.wait_closed()
@@ -134,7 +134,7 @@ async def opened(
         for number in due:
             when = start + number / rate
             await asyncio.sleep(when - time.perf_counter())
-            await _exchange(reader, writer, next(supply))
+            await _verdict(reader, writer, next(supply))
             latencies.append(time.perf_counter() - when)
         writer.close()
         await writer.wait_closed()
@@ -154,19 +154,26 @@ async def _measured(site: Site, latencies: list[float], clients: Iterable[object
     )
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+async def exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+) -> tuple[int, bytes]:
+    """Send one request over a connection and return the answer's status and body."""
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
-    body = await reader.readexactly(_length(head))
-    if head[9:12] != b"200":
-        raise RuntimeError(f"answered {head[:40]!r} {body[:300]!r}")
+    return int(head[9:12]), await reader.readexactly(_length(head))
+
+
+async def _verdict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    status, body = await exchange(reader, writer, request)
+    if status != 200:
+        raise RuntimeError(f"answered {status} {body[:300]!r}")
     return body
 
 
 async def answer(site: Site, request: bytes) -> bytes:
     """Send one request and return the answer's body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    body = await _exchange(reader, writer, request)
+    body = await _verdict(reader, writer, request)
     writer.close()
     await writer.wait_closed()
     return body

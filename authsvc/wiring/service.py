@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from authsvc.cache.directory import CachedDirectory
+from authsvc.cache.gathering import GatheredDirectory
 from authsvc.cache.local import LocalCache
 from authsvc.cache.records import Shared
 from authsvc.cache.remembered import RememberedCertificates, RememberedRegions, RememberedUsers
@@ -169,8 +170,10 @@ async def _database(
     redis = _redis(settings, stack)
     local = LocalCache(CLOCK, known=settings.cache_size)
     lease = Lease(CLOCK) if settings.stream == "binlog" else None
+    gathered = GatheredDirectory(origin)
+    stack.push_async_callback(gathered.close)
     directory = CachedDirectory(
-        origin if tracing is None else tracing.directory(origin),
+        gathered if tracing is None else tracing.directory(gathered),
         local=local,
         shared=None if redis is None else _shared(settings, redis, tracing),
         clock=CLOCK,

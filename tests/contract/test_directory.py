@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from authsvc import errors
 from authsvc.cache.directory import CachedDirectory
+from authsvc.cache.gathering import GatheredDirectory
 from authsvc.cache.local import LocalCache
 from authsvc.cache.records import Shared
 from authsvc.cache.seal import Sealer
@@ -79,6 +80,18 @@ class CachedWorld(MemoryWorld):
             yield cached
         finally:
             await cached.close()
+
+
+class GatheredWorld(MemoryWorld):
+    """The twin, asked about many keys with one question."""
+
+    @asynccontextmanager
+    async def open(self):
+        gathered = GatheredDirectory(self.directory)
+        try:
+            yield gathered
+        finally:
+            await gathered.close()
 
 
 class EdgeWorld:
@@ -201,7 +214,7 @@ def sql_world(request):
     return request.getfixturevalue(f"{kind}_world")(version)
 
 
-TWINS = {"memory": MemoryWorld, "cached": CachedWorld}
+TWINS = {"memory": MemoryWorld, "cached": CachedWorld, "gathered": GatheredWorld}
 
 
 @pytest.fixture
@@ -270,7 +283,7 @@ async def test_many_keys_at_once_are_found_as_one_by_one(world):
         world.person(key, f"SK of {key}", user={"state": State.LOCKED} if key == "AK3" else None)
     async with world.open() as directory:
         if not hasattr(directory, "find_all"):
-            assert isinstance(directory, CachedDirectory | EdgeDirectory)
+            assert isinstance(directory, CachedDirectory | EdgeDirectory | GatheredDirectory)
             return
         keys = [AccessKey(key) for key in (*people, *strange)]
         found = await directory.find_all(keys)
