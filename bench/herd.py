@@ -73,7 +73,8 @@ async def _herds(site: Site, requests: list[bytes], sizes: list[int], times: int
 
 async def _herd(site: Site, supply: Iterator[bytes], size: int) -> Herd:
     opened = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(size)]
-    for _ in range(100):  # a process that has slept is slow to begin with, on a virtual machine by tens of milliseconds
+    # A process that has slept is slow to begin with, on a virtual machine by tens of milliseconds.
+    for _ in range(100):
         await exchange(*opened[0], next(supply))
     questions = [next(supply) for _ in opened]
     cpu, began = site.cpu_seconds(), time.perf_counter()
