@@ -166,7 +166,12 @@ def _first_rows() -> None:
 
 
 def _insert(into: str, /, **values: object) -> None:
-    table = sa.table(into, *(sa.column(column) for column in values))
+    # Python's own driver of SQLite is to forget how a date is written.
+    columns = [
+        sa.column(name, sa.DateTime() if isinstance(value, datetime) else None)
+        for name, value in values.items()
+    ]
+    table = sa.table(into, *columns)
     op.execute(sa.insert(table).values(**values))
 
 

@@ -28,6 +28,11 @@ def head(*lines, token=TOKEN, path="/v1/verify"):
     return text.encode() + b"\r\n\r\n"
 
 
+def status_of(answer):
+    """Return the status; nothing where the other side just closes. Of what is no HTTP the library knows no version."""
+    return answer.partition(b" ")[2][:3]
+
+
 BROKEN_CHUNKS = {
     "size-lie": b"ffffffff\r\nabc",
     "size-beyond-64-bits": b"fffffffffffffffff\r\nabc",
@@ -43,7 +48,7 @@ BROKEN_CHUNKS = {
 @pytest.mark.parametrize("chunks", [called(5, name, chunks) for name, chunks in BROKEN_CHUNKS.items()])
 async def test_a_chunk_that_lies_is_no_body(gate, chunks):
     answer = await gate.raw(head("Transfer-Encoding: chunked") + chunks, close=True)
-    assert answer[:12] in {b"HTTP/1.1 400", b"HTTP/1.1 413", b""}
+    assert status_of(answer) in {b"400", b"413", b""}
     assert gate.directory.asked == 0
 
 
@@ -56,7 +61,7 @@ async def test_a_body_that_breaks_off_is_no_body(gate, cut):
         head(f"Content-Length: {len(body)}") + body[:cut],
     ):
         answer = await gate.raw(request, close=True)
-        assert answer[:12] in {b"HTTP/1.1 400", b""}
+        assert status_of(answer) in {b"400", b""}
     assert gate.directory.asked == 0
 
 
@@ -76,7 +81,7 @@ async def test_a_body_that_breaks_off_is_no_body(gate, cut):
 )
 async def test_a_length_is_told_in_one_way(gate, lines):
     answer = await gate.raw(head(*lines) + b"hello", close=True)
-    assert answer[:10] == b"HTTP/1.1 4" or answer == b""
+    assert status_of(answer)[:1] in {b"4", b""}
     assert gate.directory.asked == 0
 
 

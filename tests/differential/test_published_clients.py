@@ -68,6 +68,8 @@ def by_programs():
         (boto2_signs, [("s3", client) for client in BOTO2]),
     ):
         asked = [(service, client, order) for service, client in clients for order in SERVICES[service]]
+        if not asked:
+            continue
         answers = run([order.document(client) for _, client, order in asked])
         for (service, client, order), answer in zip(asked, answers, strict=True):
             signed[service, client, order.name] = order, answer
