@@ -194,6 +194,10 @@ def connect_arguments(url: str) -> dict[str, Any]:
         raise ValueError("the database URL must begin with mysql:// or sqlite:///")
     if not parts.hostname or not parts.username or not parts.path.strip("/"):
         raise ValueError("the database URL must name a user, a host and a database")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        raise ValueError("the database URL's host is no host name") from None
     if strange := options.keys() - _QUERY:
         raise ValueError(f"the database URL has unknown parameters: {', '.join(sorted(strange))}")
     return {
