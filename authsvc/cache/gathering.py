@@ -33,13 +33,11 @@ class Gathering(Generic[Key, Found]):
         self,
         one: Callable[[Key], Awaitable[Found]],
         many: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Found]]],
-        *,
-        lanes: int = LANES,
     ) -> None:
         """Take how one key is asked for, and how many are; of what that does not tell, it is asked alone."""
         self._one = one
         self._many = many
-        self._free = lanes
+        self._free = LANES
         self._waiting: deque[tuple[Key, asyncio.Future[Mapping[Key, Found]]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,12 +54,10 @@ class Gathering(Generic[Key, Found]):
         found = await waits
         return found[key] if key in found else await self._one(key)
 
-    async def close(self, *, within: float = 0.0) -> None:
-        """End what is under way, after so many seconds in which it may end by itself."""
+    async def close(self) -> None:
+        """End what is under way, and what waits for it."""
         for _, waits in self._waiting:
             waits.cancel()
-        if within and self._tasks:
-            await asyncio.wait(self._tasks, timeout=within)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
