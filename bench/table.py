@@ -26,7 +26,7 @@ from bench.keystone import keystone
 from bench.load import Figures, Site, answer, closed, opened
 from bench.plots import draw
 from bench.sites import ONE_KEY, authsvc, bare, compiled
-from tests.compiled import build
+from tests.compiled import KEPT, build
 from tests.servers import MariaDB, Redis, install_datadir
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _lanes(
     redis = stack.enter_context(Redis())
     states = {
         "memory": authsvc(mariadb, folder / "memory", people=1),
-        "memory, compiled": compiled(mariadb, folder / "compiled", tree=build(folder / "tree"), people=1),
+        "memory, compiled": compiled(mariadb, folder / "compiled", tree=build(KEPT), people=1),
         "Redis": authsvc(mariadb, folder / "redis", people=PEOPLE, redis=redis, **ONE_KEY),
         "database": authsvc(mariadb, folder / "database", people=PEOPLE, **ONE_KEY),
         "memory, 2 workers": authsvc(mariadb, folder / "workers", people=1, workers=2),

@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[1]
 SHARED = (".venv", ".cache")
 """What a tree has and did not come with it; the other one uses this one's."""
 LEFT_OUT = (*SHARED, ".git", "dist")
-SOURCES = ("authsvc", "migrations", "docs", "pyproject.toml", "README.md", "LICENSE", "requirements-dev.txt")
-"""What a wheel is made of, and with."""
+SOURCES = ("authsvc", "migrations", "docs", "pyproject.toml", "README.md", "LICENSE")
+"""What a wheel is made of."""
+KEPT = ROOT / ".cache" / "compiled"
+"""The tree that `./tests/run --compiled` runs in; what is compiled there is there for whoever else needs it."""
 COMPILED = ("authsvc", "dist", "*.so")
 """Where compiling leaves something."""
 _MADE_HERE = shutil.ignore_patterns("__pycache__")
@@ -60,7 +62,11 @@ def build(folder: Path) -> Path:
 def _fingerprint() -> str:
     """Tell apart what would not compile to the same."""
     read = hashlib.sha256(sys.version.encode())
-    for path in sorted(path for name in SOURCES for path in (ROOT / name, *(ROOT / name).rglob("*"))):
+    for path in sorted(
+        path
+        for name in (*SOURCES, "requirements-dev.txt")
+        for path in (ROOT / name, *(ROOT / name).rglob("*"))
+    ):
         if path.is_dir() or path.parent.name == "__pycache__":
             continue
         content = path.read_bytes()

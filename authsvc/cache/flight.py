@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from authsvc.errors import Overloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable, Iterable
 
 Fetched = TypeVar("Fetched")
 
@@ -47,11 +47,7 @@ class Flights(Generic[Fetched]):
 
     async def close(self) -> None:
         """End what is still in the air."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(self._tasks.values())
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -60,6 +56,15 @@ class Flights(Generic[Fetched]):
         del self._tasks[key]
         if not task.cancelled():
             task.exception()  # taken note of, for when everybody has left
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks, and wait until they have ended."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending)
 
 
 async def _run(fetch: Callable[[], Awaitable[Fetched]]) -> Fetched:

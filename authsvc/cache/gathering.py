@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from authsvc.cache.flight import end
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -18,8 +20,8 @@ Found = TypeVar("Found")
 LANES: Final = 2
 """Questions under way at a time: one that is held up does not hold the others up, and the rest gathers meanwhile."""
 
-MOST: Final = 64
-"""Keys of one question: what it brings takes the loop some milliseconds, and others have to get their turn."""
+PAGE: Final = 64
+"""Keys of one question: what it brings takes the loop some five milliseconds, and others have to get their turn."""
 
 
 class Gathering(Generic[Key, Found]):
@@ -58,16 +60,12 @@ class Gathering(Generic[Key, Found]):
         """End what is under way, and what waits for it."""
         for _, waits in self._waiting:
             waits.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(self._tasks)
 
     def _go_on(self) -> None:
         """Give the lane to those who wait, or back."""
         together: dict[asyncio.Future[Mapping[Key, Found]], Key] = {}
-        while self._waiting and len(together) < MOST:
+        while self._waiting and len(together) < PAGE:
             key, waits = self._waiting.popleft()
             if not waits.done():  # who has left meanwhile wants nothing
                 together[waits] = key

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from authsvc.cache.gathering import PAGE
 from authsvc.cache.record import reading
 from authsvc.errors import Unavailable
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 10_000
 """Keys read ahead at most; the others are read when they are asked for."""
-
-PAGE: Final = 64
-"""Keys of one question: what it brings takes the loop some five milliseconds, and others have to get their turn."""
 
 ROUNDS: Final = 8
 """Rounds in the time for which a record is fresh; it is read again in one of the last two of them."""

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from authsvc.cache.flight import end
 from authsvc.cache.record import Record, read, write
 from authsvc.cache.seal import NAMES, BrokenSeal
 from authsvc.errors import SharedCacheUnavailable
@@ -115,10 +116,7 @@ class SharedRecords:
 
     async def close(self) -> None:
         """End what is under way."""
-        for task in list(self._writes):
-            task.cancel()
-        if self._writes:
-            await asyncio.wait(self._writes)
+        await end(self._writes)
 
     async def _put_quietly(self, access_key: AccessKey, record: Record) -> None:
         try:

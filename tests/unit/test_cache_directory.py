@@ -8,7 +8,8 @@ import os
 import pytest
 
 from authsvc.cache.directory import CachedDirectory
-from authsvc.cache.hot_set import PAGE, ROUNDS
+from authsvc.cache.gathering import PAGE
+from authsvc.cache.hot_set import ROUNDS
 from authsvc.cache.local import LocalCache
 from authsvc.cache.record import LAYOUT, Record, write
 from authsvc.cache.records import CLOCKS_APART, Shared, SharedRecords

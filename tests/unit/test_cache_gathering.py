@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from authsvc.cache.gathering import LANES, MOST, Gathering
+from authsvc.cache.gathering import LANES, PAGE, Gathering
 from authsvc.errors import DirectoryUnavailable, SecretUnreadable
 
 
@@ -93,12 +93,12 @@ async def test_a_question_is_put_after_all_who_share_it_came(gathering, asked):
 
 
 async def test_no_question_is_longer_than_the_longest(gathering, asked):
-    keys = [f"key {number}" for number in range(3 * MOST)]
+    keys = [f"key {number}" for number in range(3 * PAGE)]
     tasks = await asking(gathering, *BUSY, *keys)
     asked.answer.set()
     assert await asyncio.gather(*tasks) == [f"what {key} opens" for key in (*BUSY, *keys)]
     together = [question for question in asked.questions if isinstance(question, list)]
-    assert [len(question) for question in together] == [MOST] * 3
+    assert [len(question) for question in together] == [PAGE] * 3
 
 
 async def test_a_failure_is_theirs_together_and_is_not_remembered(gathering, asked):
@@ -165,7 +165,7 @@ async def test_each_gets_its_own_whatever_comes_between():
         return -key
 
     async def many(keys):
-        assert len(set(keys)) == len(keys) <= MOST
+        assert len(set(keys)) == len(keys) <= PAGE
         await asyncio.sleep(chance.random() / 1000)
         if chance.random() < 0.1:
             raise DirectoryUnavailable
