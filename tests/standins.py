@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -54,6 +54,7 @@ from authsvc.signing.sigv2 import SigV2
 from authsvc.signing.sigv4 import SigV4
 from authsvc.signing.sigv4a import SigV4A
 from authsvc.signing.sigv4post import SigV4Post
+from tests.served import Served
 
 KEYSTONE = keystone.Rules(token_keys=(b"k" * 32,))
 FACES = faces(keystone_rules=KEYSTONE)
@@ -244,7 +245,7 @@ class World:
 
     @asynccontextmanager
     async def client(self, callers=CALLERS, rules=KEYSTONE, **options):
-        async with TestClient(TestServer(self.app(callers, rules)), **options) as client:
+        async with TestClient(Served(self.app(callers, rules)), **options) as client:
             yield client
 
     async def _forget(self, access_key):

@@ -10,11 +10,12 @@ import signal
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from authsvc.app import make_app
+from authsvc.cli.connections import Connections
 from authsvc.cli.ext_authz import answered
 from authsvc.cli.extras import check_stream, open_tracing, tell_of_faults
 from authsvc.cli.faces import chosen_faces
@@ -186,16 +187,17 @@ async def _listen(
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE, shutdown_timeout=FINISH)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
-    protocols = cast("web.Server", runner.server)
+    connections = Connections(runner, idle=KEEPALIVE)
+    stack.push_async_callback(connections.close)
     loop = asyncio.get_running_loop()
     if isinstance(at, tuple):
-        server = await loop.create_server(protocols, *at, ssl=tls, backlog=BACKLOG)
+        server = await loop.create_server(connections, *at, ssl=tls, backlog=BACKLOG)
     else:
         if ready is not None:
             await ready()
-        server = await loop.create_server(protocols, sock=at, ssl=tls, backlog=AT_ONCE)
+        server = await loop.create_server(connections, sock=at, ssl=tls, backlog=AT_ONCE)
     if traffic is not None:
-        stack.push_async_callback(traffic.end, lambda: len(protocols.connections), within=FINISH)
+        stack.push_async_callback(traffic.end, lambda: len(connections), within=FINISH)
     stack.push_async_callback(stop_accepting, server)
     return url(server.sockets[0].getsockname(), tls=tls is not None)
 

@@ -14,7 +14,7 @@ import logging
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from authsvc.app import make_app
 from authsvc.directory.memory import MemoryDirectory
@@ -23,6 +23,7 @@ from authsvc.settings import read_settings
 from authsvc.wiring.rules import policy, schemes
 from tests.people import HeardEvents, StoppedClock, alice
 from tests.region import shapes
+from tests.served import Served
 from tests.signers import ACCESS_KEY, SECRET_KEY
 from tests.standins import CALLERS, FACES, POOR_TOKEN, TOKEN, made_service
 
@@ -69,7 +70,7 @@ class Gate:
     @asynccontextmanager
     async def running(self):
         app = make_app(self.opened, FACES, callers=CALLERS, tell=self.lines.append)
-        async with TestClient(TestServer(app)) as self.http:
+        async with TestClient(Served(app)) as self.http:
             yield self
 
     async def post(self, path, document, *, token=TOKEN, status=200):

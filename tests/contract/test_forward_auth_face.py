@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from aiohttp import ClientSession, TCPConnector
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from botocore.auth import HmacV1Auth, HmacV1QueryAuth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -20,6 +20,7 @@ from authsvc.faces.registry import OPTIONS
 from tests import signers
 from tests.certificates import Authority
 from tests.people import alice, signed_s3
+from tests.served import Served
 from tests.standins import cloudstack_query, s3_question, secret_of
 
 FILE = f"""
@@ -306,7 +307,7 @@ async def test_a_certificate_names_a_gateway(world, tmp_path):
     authority = Authority()
     own = authority.server("localhost").write(tmp_path, "own")
     entry = FILE.replace(f'token_sha256 = ["{token_digest("nginx")}"]', 'tls_names = ["nginx.example"]', 1)
-    server = TestServer(world.app(Callers.parse(entry, OPTIONS)), host="localhost", scheme="https")
+    server = Served(world.app(Callers.parse(entry, OPTIONS)), host="localhost", scheme="https")
     await server.start_server(ssl=own.server_context(client_authority=own.authority))
     headers = [pair for pair in gateway(s3_question()) if pair[0] != "X-Auth-Token"]
     async with TestClient(server) as client:

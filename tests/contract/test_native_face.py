@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from botocore.auth import HmacV1PostAuth, S3SigV4Auth, S3SigV4PostAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -31,6 +31,7 @@ from authsvc.model import Secret
 from authsvc.signing import Scope
 from authsvc.signing.sigv4 import signing_key
 from tests.certificates import Authority
+from tests.served import Served
 from tests.signers import multipart
 from tests.standins import AUTHORIZED, POOR_TOKEN, TOKEN, SystemClock, World, s3_question, secret_of
 
@@ -693,7 +694,7 @@ async def test_what_the_caller_has_no_grant_for_it_may_not_want(world):
             )
         ]
     )
-    async with TestClient(TestServer(world.app(callers)), headers={"X-Auth-Token": "t"}) as client:
+    async with TestClient(Served(world.app(callers)), headers={"X-Auth-Token": "t"}) as client:
         await refused(client, "/v1/verify", streaming(want=["signing_key"]), 403, "CallerForbidden")
         await refused(
             client,

@@ -1,0 +1,41 @@
+"""An application as a process serves it: behind connections of ours, as long as its requests are plain."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from authsvc.cli.connections import REST, Connections
+
+IDLE = 75.0
+
+
+class Served(TestServer):
+    """aiohttp's test server, behind the connections that a process has."""
+
+    __test__ = False
+
+    async def _make_runner(self, **options):
+        return Runner(self.app, **options)
+
+
+class Runner(web.AppRunner):
+    """aiohttp's runner, which gives a site our connections to make, and ends them."""
+
+    def __init__(self, app, *, idle=IDLE, rest=REST, **options):
+        super().__init__(app, **options)
+        self.connections = None
+        self._idle, self._rest = idle, rest
+
+    async def setup(self):
+        await super().setup()
+        self.connections = Connections(super(), idle=self._idle, rest=self._rest)
+
+    @property
+    def server(self):
+        return self.connections if self.connections is not None else super().server
+
+    async def cleanup(self):
+        if self.connections is not None:
+            await self.connections.close()
+        await super().cleanup()
