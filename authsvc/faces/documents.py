@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from authsvc.errors import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -37,14 +40,17 @@ def parse(raw: bytes) -> Any:
     return document
 
 
-def at_sight(raw: bytes, shape: msgspec.json.Decoder[T]) -> T | None:
+def at_sight(raw: bytes, shape: msgspec.json.Decoder[T], strings: Callable[[T], int]) -> T | None:
     """Return the document if it has the shape and can be read in one way only; None if a closer look is needed.
 
     A shape writes what it read just as it stood there: what may be missing is ``msgspec.UNSET`` where it is.
+    ``strings`` counts the strings of what was read, names included: where more stood, a name came twice.
     """
     try:
         document = shape.decode(raw)
-        return None if _may_repeat(raw, document) else document
+        if b"\\" in raw:  # which may spell a quote
+            return None if _may_repeat(raw, document) else document
+        return document if raw.count(b'"') == 2 * strings(document) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -101,6 +101,25 @@ def test_what_the_schema_admits_is_read_at_sight(document):
     assert isinstance(read_questions(json.dumps({"requests": [document]}).encode())[0], msgspec.Struct)
 
 
+@given(documents(), st.data())
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+def test_no_name_may_come_twice_wherever_it_is(document, data):
+    try:
+        by_schema(document)
+    except Malformed:
+        return
+    objects = [document, *(part for part in document.values() if isinstance(part, dict) and part)]
+    twice = data.draw(st.sampled_from(objects))
+    name = data.draw(st.sampled_from(sorted(twice)))
+    again = f"{json.dumps(name)}: {json.dumps(data.draw(st.none() | st.just(twice[name])))}, "
+    body = json.dumps(document)
+    place = body.index(json.dumps(twice)) + 1
+    body = f"{body[:place]}{again}{body[place:]}"
+    for whole, read in ((body, read_question), (f'{{"requests": [{body}]}}', read_questions)):
+        with pytest.raises(Malformed):
+            read(whole.encode())
+
+
 @given(anything)
 @example([])
 @example({"method": "GET", "target": "/", "headers": [{"0": "a", "1": "b"}]})

@@ -29,7 +29,7 @@ def read_question(raw: bytes) -> Question:
     Raises:
         Malformed: ``detail["field"]`` names what is wrong.
     """
-    written: Written | None = at_sight(raw, ONE)
+    written: Written | None = at_sight(raw, ONE, _strings)
     return read_one(parse(raw)) if written is None else _question(written)
 
 
@@ -39,7 +39,7 @@ def read_questions(raw: bytes) -> Sequence[Any]:
     Raises:
         Malformed: It is no list of questions, or one too long.
     """
-    batch: Batch | None = at_sight(raw, MANY)
+    batch: Batch | None = at_sight(raw, MANY, _strings_of_all)
     if batch is not None:
         return batch.requests
     document = parse(raw)
@@ -62,6 +62,28 @@ def read_one(given: Any) -> Question:
             question: Question = load(VERIFY, given)
             return question
     return _question(given)
+
+
+def _strings(written: Written) -> int:
+    """Count the strings of a question, the names included."""
+    strings = 5 + 2 * len(written.headers)  # three names and two values that are always there
+    for value in (written.body, written.body_sha256, written.bucket):
+        if value is not UNSET:
+            strings += 1 if value is None else 2
+    want, expect = written.want, written.expect
+    if want is not UNSET:
+        strings += 1 + len(want or ())
+    if expect is not UNSET:
+        strings += 1
+        if expect is not None:
+            for name in (expect.service, expect.region):
+                if name is not UNSET:
+                    strings += 1 if name is None else 2
+    return strings
+
+
+def _strings_of_all(batch: Batch) -> int:
+    return 1 + sum(map(_strings, batch.requests))
 
 
 def _question(written: Written) -> Question:
