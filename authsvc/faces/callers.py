@@ -96,6 +96,8 @@ class Callers:
     def _index(self, callers: tuple[Caller, ...]) -> None:
         self.all = callers
         self._by_digest = {digest: caller for caller in self.all for digest in caller.token_sha256}
+        # Those that were shown. Nobody learns a token by trying: two are compared where their keyed hashes are the same.
+        self._by_token: dict[str, Caller] = {}
         self._by_tls_name = {name: caller for caller in self.all for name in caller.tls_names}
         self._by_name = {caller.name: caller for caller in self.all}
 
@@ -178,7 +180,7 @@ class Callers:
         """
         shown: list[Caller] = []
         for token in tokens:
-            caller = self._by_digest.get(token_digest(token))
+            caller = self._by_token.get(token) or self._known(token)
             if caller is None and issued is not None:
                 caller = issued(token)
             if caller is None:
@@ -194,6 +196,12 @@ class Callers:
             self.rejects["several"] += 1
             raise CallerUnauthorized("the request names more than one caller")
         return shown[0]
+
+    def _known(self, token: str) -> Caller | None:
+        caller = self._by_digest.get(token_digest(token))
+        if caller is not None:
+            self._by_token[token] = caller
+        return caller
 
     def _certified(self, names: Iterable[tuple[str, str]]) -> Iterator[Caller]:
         for kind, name in names:

@@ -126,6 +126,17 @@ def test_anybody_else_is_nobody(callers, headers, certificate):
         callers.authenticate(asked(*headers, certificate=certificate))
 
 
+def test_who_was_known_is_nobody_once_its_token_is_withdrawn(callers):
+    for _ in range(2):
+        assert callers.authenticate(asked(bearer(SWIFT))).name == "swift"
+        assert callers.authenticate(asked(bearer(PROXY))).name == "proxy"
+    others = FILE.replace(token_digest(SWIFT), token_digest("new"))
+    callers.adopt(Callers.parse(others.replace('"proxy"', '"gate"'), {"forward_auth": dict}))
+    with pytest.raises(CallerUnauthorized):
+        callers.authenticate(asked(bearer(SWIFT)))
+    assert callers.authenticate(asked(bearer(PROXY))).name == "gate"
+
+
 def test_a_token_of_odd_bytes_is_nobody(callers):
     """aiohttp hands bytes that are no UTF-8 on as lone surrogates."""
     with pytest.raises(CallerUnauthorized):
