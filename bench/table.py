@@ -16,7 +16,7 @@ import platform
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 PEOPLE = 200
 """How many take turns where memory is not to answer."""
+
+NEW_HEADS = 1000
+"""Requests with different heads, as clients send them that number theirs: more than a process remembers."""
 
 RATE = 500
 """Requests each second of the open loop."""
@@ -125,6 +128,9 @@ def _lanes(
                     verifications=case.verifications,
                 )
             )
+            if (case.name, state) == ("verify", "memory"):
+                numbered = [_numbered(requests[0], number) for number in range(NEW_HEADS)]
+                lanes.append(replace(lanes[-1], state="memory, new heads", requests=numbered, rounds=[]))
     yield from _yardsticks(stack, folder, opened["memory"][1], cases, asked)
     yield from lanes
     if with_keystone and "s3tokens" in asked:
@@ -151,6 +157,11 @@ def _yardsticks(
             share=_share(case, "memory"),
             verifications=case.verifications,
         )
+
+
+def _numbered(request: bytes, number: int) -> bytes:
+    line, _, rest = request.partition(b"\r\n")
+    return b"%b\r\nX-Request-Id: %08d\r\n%b" % (line, number, rest)
 
 
 def _share(case: Case, state: str) -> float:
