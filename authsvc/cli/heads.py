@@ -53,7 +53,7 @@ class Head:
 
 
 class Heads:
-    """Reads heads, and remembers those that a body follows, as the same bytes say the same each time.
+    """Reads heads, and remembers those that come again and have a body, as the same bytes say the same each time.
 
     A head that no body follows holds what is asked for itself, and hardly ever comes again.
     """
@@ -63,6 +63,7 @@ class Heads:
         self._loop = loop
         self._nobody = BaseProtocol(loop)
         self._known: dict[bytes, Head] = {}
+        self._came: set[int] = set()
 
     def read(self, raw: bytes) -> Head | None:
         """Return what the bytes say, the ``END`` included; None if they are not the head of a plain request."""
@@ -71,10 +72,20 @@ class Heads:
             return known
         head = self._parse(raw)
         if head is not None and head.body and len(raw) <= LONGEST:
-            if len(self._known) >= MOST:
-                del self._known[next(iter(self._known))]
-            self._known[raw] = head
+            self._remember(raw, head)
         return head
+
+    def _remember(self, raw: bytes, head: Head) -> None:
+        """Remember what comes for the second time: heads that are new each time, or anybody's, displace nothing."""
+        name = hash(raw)
+        if name not in self._came:
+            if len(self._came) >= MOST:
+                self._came.clear()
+            self._came.add(name)
+            return
+        if len(self._known) >= MOST:
+            del self._known[next(iter(self._known))]
+        self._known[raw] = head
 
     def _parse(self, raw: bytes) -> Head | None:
         parser = HttpRequestParser(

@@ -395,7 +395,7 @@ async def test_explain_waits_for_a_database_longer_than_a_request_may(cloudstack
     question = tmp_path / "question.json"
     question.write_text(json.dumps(signed(region.people["alice"])))
     async with FaultProxy(port=region.mariadb.port) as proxy:
-        proxy.delay(15)  # in each direction; a connection and a look at the schema take a dozen of exchanges
+        proxy.delay(10)  # in each direction; a connection and a look at the schema take a dozen of exchanges
         url = region.mariadb.url(region.name, region.password, region.name, port=proxy.port)
         alone = {
             name: value for name, value in cloudstack.items() if "REDIS" not in name and "CACHE" not in name

@@ -91,22 +91,46 @@ def test_a_head_is_plain_or_it_is_not(heads, raw, length):
         assert (None if head is None else head.body) == length
 
 
-def test_a_head_that_a_body_follows_is_read_once(heads):
-    assert heads.read(POST) is heads.read(bytes(bytearray(POST)))
-    assert heads.read(POST) is not heads.read(line(b"A: b"))
-    assert heads.read(GET) is not heads.read(GET)
-    long = line(b"A: " + b"x" * LONGEST)
-    assert heads.read(long) is not heads.read(long)
+def is_known(heads, raw):
+    return heads.read(raw) is heads.read(raw)
+
+
+def test_a_head_that_comes_again_and_has_a_body_is_read_no_more(heads):
+    first, second = heads.read(POST), heads.read(POST)
+    assert first is not second
+    assert heads.read(bytes(bytearray(POST))) is second
+    assert heads.read(line(b"A: b")) is not second
+
+
+def test_neither_a_long_one_nor_one_without_a_body_is_remembered(heads):
+    for raw in (GET, line(b"A: " + b"x" * LONGEST)):
+        for _ in range(3):
+            assert not is_known(heads, raw)
 
 
 def test_no_more_heads_are_remembered_than_there_is_room_for(heads):
-    first = heads.read(POST)
+    for raw in (POST, POST):
+        first = heads.read(raw)
     for number in range(MOST - 1):
-        heads.read(line(b"A: %d" % number))
+        for _ in range(2):
+            heads.read(line(b"A: %d" % number))
     assert heads.read(POST) is first
-    last = heads.read(line(b"A: last"))
+    for _ in range(2):
+        last = heads.read(line(b"A: last"))
     assert heads.read(POST) is not first
     assert heads.read(line(b"A: last")) is last
+
+
+def test_heads_that_come_once_displace_none(heads):
+    for raw in (POST, POST):
+        known = heads.read(raw)
+    for number in range(5 * MOST):
+        heads.read(line(b"A: %d" % number))
+    assert heads.read(POST) is known
+    again = line(b"A: again")
+    heads.read(again)
+    heads.read(again)
+    assert is_known(heads, again)
 
 
 def as_aiohttp_reads(loop, raw):
