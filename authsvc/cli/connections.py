@@ -139,6 +139,7 @@ class Connection(BaseProtocol):
         "_rest",
         "_seen",
         "_task",
+        "_writer",
         "peername",
         "sockname",
         "ssl_context",
@@ -155,6 +156,7 @@ class Connection(BaseProtocol):
         self._answering = False
         self._task: asyncio.Task[None] | None = None
         self._seen = 0.0
+        self._writer = StreamWriter(self, self._loop)
         self._idle: asyncio.TimerHandle | None = None
         self.ssl_context: ssl.SSLContext | None = None
         self.peername: Any = None
@@ -243,7 +245,7 @@ class Connection(BaseProtocol):
                     head.message,
                     Whole(body) if body else EMPTY_PAYLOAD,
                     protocol,
-                    StreamWriter(self, self._loop),
+                    self._writer,
                     task,
                 ),
             )
@@ -271,6 +273,7 @@ class Connection(BaseProtocol):
                         b"%b%d%b%b" % (_JSON_OF_LENGTH, len(body), self._connections.ending(), body)
                     )
                 return True
+        self._writer = StreamWriter(self, self._loop)  # for the next one, as this answer uses the other up
         await response.prepare(request)
         await response.write_eof()
         return bool(response.keep_alive)
