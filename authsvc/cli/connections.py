@@ -237,31 +237,35 @@ class Connection(BaseProtocol):
 
     async def _answer(self, head: Head, body: bytes) -> None:
         keep = False
-        connections, protocol, task = self._connections, cast("Any", self), cast("Any", None)
         try:
-            request = cast(
-                "web.Request",
-                connections.server.request_factory(
-                    head.message,
-                    Whole(body) if body else EMPTY_PAYLOAD,
-                    protocol,
-                    self._writer,
-                    task,
-                ),
-            )
-            route = head.route or await connections.find(head, request)
-            if route is None:
-                response = await connections.server.request_handler(request)
-            else:
-                request._match_info = route.match  # noqa: SLF001 - as aiohttp's application does, which is left out here
-                response = await route.handler(request)
+            request = self._request(head, body)
+            try:
+                route = head.route or await self._connections.find(head, request)
+                if route is None:
+                    response = await self._connections.server.request_handler(request)
+                else:
+                    request._match_info = route.match  # noqa: SLF001 - as aiohttp's application does, which is left out here
+                    response = await route.handler(request)
+            except web.HTTPException as refusal:
+                response = refusal
+            except Exception:  # noqa: BLE001 - answered as aiohttp does
+                _log.exception("a fault of ours")
+                response = web.HTTPInternalServerError()
+                response.force_close()
             keep = await self._send(request, response)
         except ConnectionError:  # nobody is there any more
             pass
         except Exception:  # noqa: BLE001 - the connection ends, as nobody knows what is on its way
-            _log.exception("a fault of ours")
+            _log.exception("an answer could not be sent")
         finally:
             self._answered(keep=keep)
+
+    def _request(self, head: Head, body: bytes) -> web.Request:
+        """Make the request; a protocol is all it wants of us, and a task it has none."""
+        payload = Whole(body) if body else EMPTY_PAYLOAD
+        protocol, task = cast("Any", self), cast("Any", None)
+        made = self._connections.server.request_factory(head.message, payload, protocol, self._writer, task)
+        return cast("web.Request", made)
 
     async def _send(self, request: web.Request, response: web.StreamResponse) -> bool:
         """Send the answer, and say whether another request may follow."""

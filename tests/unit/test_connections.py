@@ -73,7 +73,6 @@ class World:
         app.router.add_post("/text", self.write)
         app.router.add_post("/large", self.large)
         app.router.add_post("/streamed", self.stream)
-        app.router.add_post("/fault", self.fault)
         return app
 
     async def see(self, request):
@@ -442,13 +441,52 @@ async def test_the_end_of_the_server_ends_what_is_idle_and_what_is_under_way(wor
         idle.close()
 
 
-async def test_a_fault_that_nobody_caught_ends_the_connection_and_is_logged(world, caplog):
-    async with opened(world) as (_, reader, writer):
+class Alone(World):
+    """The same without a middleware that answers whatever happens, as the port for operators has none."""
+
+    def app(self):
+        app = web.Application()
+        app.router.add_post("/seen", self.see)
+        app.router.add_post("/fault", self.fault)
+        app.router.add_post("/broken", self.break_off)
+        app.router.add_post("/unsent", self.unsent)
+        return app
+
+    async def break_off(self, _request):
+        raise ConnectionResetError
+
+    async def unsent(self, _request):
+        return web.Response(headers={"A": "\n"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[post(b"/nowhere"), post(b"/nowhere"), END], [get(b"/seen"), post(), END], [post(), END]],
+    ids=["nobody's path", "another method", "no refusal"],
+)
+async def test_what_the_library_refuses_is_said_in_its_words(parts):
+    assert await answers(Alone(), Served, parts) == await answers(Alone(), TestServer, parts)
+
+
+@pytest.mark.parametrize("path", [b"/fault", b"/broken"])
+async def test_a_fault_that_nobody_caught_is_answered_and_logged_and_ends_the_connection(caplog, path):
+    async with opened(Alone()) as (_, reader, writer):
         with caplog.at_level(logging.ERROR):
-            writer.write(post(b"/fault"))
+            writer.write(post(path) + post())
+            async with asyncio.timeout(PATIENCE):
+                said = await reader.read()
+    assert said.startswith(b"HTTP/1.1 500 ")
+    assert said.count(b"HTTP/1.1") == said.count(b"Connection: close") == 1
+    assert [record.message for record in caplog.records] == ["a fault of ours"]
+
+
+async def test_an_answer_that_cannot_be_sent_ends_the_connection(caplog):
+    async with opened(Alone()) as (_, reader, writer):
+        with caplog.at_level(logging.ERROR):
+            writer.write(post(b"/unsent"))
             async with asyncio.timeout(PATIENCE):
                 assert await reader.read() == b""
-    assert [record.message for record in caplog.records] == ["a fault of ours"]
+    assert [record.message for record in caplog.records] == ["an answer could not be sent"]
 
 
 async def test_an_answer_is_dated(world):
