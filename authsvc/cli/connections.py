@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from aiohttp import EMPTY_PAYLOAD, hdrs, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import SERVER_SOFTWARE, StreamWriter
-from aiohttp.streams import EmptyStreamReader
 
 from authsvc.cli.heads import END, Heads, Route
+from authsvc.cli.whole import Whole
 from authsvc.faces.face import JSON
 
 if TYPE_CHECKING:
@@ -35,35 +35,6 @@ REST: Final = 1.0
 _OK: Final = 200
 _JSON_OF_LENGTH: Final = f"HTTP/1.1 200 OK\r\n{hdrs.CONTENT_TYPE}: {JSON}\r\n{hdrs.CONTENT_LENGTH}: ".encode()
 _log = logging.getLogger(__name__)
-
-
-class Whole(EmptyStreamReader):
-    """A body that is there whole: a stream that has ended, and is not read yet."""
-
-    __slots__ = ("_body",)
-
-    def __init__(self, body: bytes) -> None:
-        """Take the body."""
-        super().__init__()
-        self._body = body
-
-    def at_eof(self) -> bool:
-        """Say whether it is read."""
-        return not self._body
-
-    def read_nowait(self, n: int = -1) -> bytes:
-        """Return it, or so many bytes of it."""
-        end = len(self._body) if n < 0 else n
-        body, self._body = self._body[:end], self._body[end:]
-        return body
-
-    async def read(self, n: int = -1) -> bytes:
-        """Return it, or so many bytes of it."""
-        return self.read_nowait(n)
-
-    async def readany(self) -> bytes:
-        """Return it."""
-        return self.read_nowait()
 
 
 class Connections:
