@@ -99,7 +99,8 @@ class Heads:
             return None
         message, payload = messages[0]
         length = _length(message)
-        # A parser that sees the end of the head elsewhere has taken what follows for a body, or for another request.
+        # A body in chunks is not over where none is stated. A parser that sees the head end elsewhere has taken what follows for
+        # a body, or for another request.
         if length is None or payload.total_bytes or payload.is_eof() != (length == 0):
             return None
         return Head(message, length)
@@ -116,7 +117,6 @@ def _length(message: RawRequestMessage) -> int | None:
         or message.compression
         or not message.path.startswith("/")
         or hdrs.EXPECT in headers
-        or hdrs.TRANSFER_ENCODING in headers
     ):
         return None
     length = int(headers.get(hdrs.CONTENT_LENGTH, "0"))  # the parser takes nothing but digits, once

@@ -133,6 +133,13 @@ def test_heads_that_come_once_displace_none(heads):
     assert is_known(heads, again)
 
 
+def test_what_came_once_is_forgotten_among_many(heads):
+    heads.read(POST)
+    for number in range(MOST):
+        heads.read(line(b"A: %d" % number))
+    assert heads.read(POST) is not heads.read(POST)
+
+
 def as_aiohttp_reads(loop, raw):
     """Return aiohttp's messages and their bodies; None where it refuses."""
     parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, payload_exception=web.RequestPayloadError)
