@@ -29,7 +29,7 @@ class Runner(web.AppRunner):
 
     async def setup(self):
         await super().setup()
-        self.connections = Connections(super(), idle=self._idle, rest=self._rest)
+        self.connections = Connections(self.app, super().server, idle=self._idle, rest=self._rest)
 
     @property
     def server(self):
@@ -37,5 +37,5 @@ class Runner(web.AppRunner):
 
     async def cleanup(self):
         if self.connections is not None:
-            await self.connections.close()
+            self.connections.close()
         await super().cleanup()

@@ -40,20 +40,21 @@ _log = logging.getLogger(__name__)
 class Connections:
     """Makes the protocol of each new connection, and knows which are open."""
 
-    def __init__(self, runner: web.AppRunner, *, idle: float, rest: float = REST) -> None:
-        """Serve what a runner serves.
+    def __init__(self, app: web.Application, server: web.Server, *, idle: float, rest: float = REST) -> None:
+        """Serve an application.
 
         Args:
-            runner: It is set up.
+            app: It has started.
+            server: aiohttp's for it, which gets the connections that are not for us.
             idle: Seconds a connection may be idle.
             rest: Seconds in which the rest of a body may follow.
         """
         self.loop = asyncio.get_running_loop()
         self.idle, self.rest = idle, rest
         self.heads = Heads(self.loop)
-        self.server = cast("web.Server", runner.server)
+        self.server = server
         self.open: set[Connection] = set()
-        self._app = runner.app
+        self._app = app
         self._second = 0
         self._ending = b""
 
@@ -87,7 +88,7 @@ class Connections:
             self._second, self._ending = second, lines.encode() + END
         return self._ending
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End those that are not aiohttp's, whatever is being answered there."""
         for connection in tuple(self.open):
             connection.close()

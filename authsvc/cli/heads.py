@@ -44,7 +44,7 @@ class Head:
     Attributes:
         message: As aiohttp's parser read it.
         body: Bytes of the body that follows.
-        route: Who answers, once that is known; only where the head is remembered.
+        route: Who answers, once that was looked for.
     """
 
     message: RawRequestMessage

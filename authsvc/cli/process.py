@@ -10,7 +10,7 @@ import signal
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 
@@ -187,8 +187,8 @@ async def _listen(
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE, shutdown_timeout=FINISH)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
-    connections = Connections(runner, idle=KEEPALIVE)
-    stack.push_async_callback(connections.close)
+    connections = Connections(app, cast("web.Server", runner.server), idle=KEEPALIVE)
+    stack.callback(connections.close)
     loop = asyncio.get_running_loop()
     if isinstance(at, tuple):
         server = await loop.create_server(connections, *at, ssl=tls, backlog=BACKLOG)
