@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from authsvc.cli.connections import REST, Connections
+from authsvc.cli.listener import stop_accepting
 
 IDLE = 75.0
 
@@ -36,6 +37,8 @@ class Runner(web.AppRunner):
         return self.connections if self.connections is not None else super().server
 
     async def cleanup(self):
+        for site in self.sites:
+            await stop_accepting(site._server)
         if self.connections is not None:
             self.connections.close()
         await super().cleanup()

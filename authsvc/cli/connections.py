@@ -54,6 +54,7 @@ class Connections:
         self.heads = Heads(self.loop)
         self.server = server
         self.open: set[Connection] = set()
+        self.closed = False
         self._app = app
         self._second = 0
         self._ending = b""
@@ -89,7 +90,8 @@ class Connections:
         return self._ending
 
     def close(self) -> None:
-        """End those that are not aiohttp's, whatever is being answered there."""
+        """End those that are not aiohttp's, whatever is being answered there, and whoever comes from now on."""
+        self.closed = True
         for connection in tuple(self.open):
             connection.close()
 
@@ -135,8 +137,11 @@ class Connection(BaseProtocol):
         self.sockname: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a request."""
+        """Wait for a request, unless the end came first."""
         super().connection_made(transport)
+        if self._connections.closed:
+            self.close()
+            return
         self.ssl_context = transport.get_extra_info("sslcontext")
         self.peername = transport.get_extra_info("peername")
         self.sockname = transport.get_extra_info("sockname")

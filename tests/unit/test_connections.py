@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
+import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -439,6 +441,22 @@ async def test_the_end_of_the_server_ends_what_is_idle_and_what_is_under_way(wor
         await asyncio.sleep(0.01)
         assert world.seen == []
         idle.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_comes_while_the_server_ends_is_ended_too(world, turns):
+    """However many turns of the loop lie between a connection's coming and the end."""
+    async with Served(world.app()) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as caller:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await server.close()
+            for _ in range(6):
+                await asyncio.sleep(0)
+            assert not server.runner.connections.open
+            caller.settimeout(PATIENCE)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.to_thread(caller.recv, 1) == b""
 
 
 class Alone(World):
