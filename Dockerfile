@@ -4,12 +4,13 @@ ARG BASE=python:3.13-slim-bookworm
 FROM ${BASE} AS build
 # requirements-full.txt has the extras in as well.
 ARG REQUIREMENTS=requirements.txt
-# Debian's packages with a C compiler and Python's headers, such as "gcc libc6-dev" on Python's own images, which have
-# the headers: where they are named, what a verification passes through is compiled. Nothing of them stays.
-ARG COMPILER=
+# Debian's packages with a C compiler; another base than Python's own images needs python3-dev as well, for the headers.
+# What a verification passes through is compiled by them, and nothing of them stays. Without a name nothing is compiled.
+ARG COMPILER="gcc libc6-dev"
 WORKDIR /src
 # hadolint ignore=DL3008,DL3009,SC2086
-RUN [ -z "${COMPILER}" ] || { apt-get update && apt-get install -y --no-install-recommends ${COMPILER}; }
+RUN [ -z "${COMPILER}" ] || { apt-get update && apt-get install -y --no-install-recommends ${COMPILER}; } \
+    || { echo 'no compiler to be had; --build-arg COMPILER= builds without one' >&2; exit 1; }
 COPY requirements-build.txt requirements-compile.txt ${REQUIREMENTS} ./
 # Wheels only, by hash: nothing of others is compiled here, and nothing comes in whose hash is not in the files. The
 # second environment has no pip; it is the one that is kept.
