@@ -55,6 +55,10 @@ class Site:
         """Return user plus system time of all its processes so far."""
         return sum(_cpu_seconds(pid) for pid in _family(self.pid))
 
+    def maps(self, name: str) -> bool:
+        """Say whether one of its processes has a file of such a name in its memory."""
+        return any(name in Path(f"/proc/{pid}/maps").read_text() for pid in _family(self.pid))
+
     def resident_mib(self) -> float:
         """Return the resident memory of all its processes in MiB."""
         return sum(_resident_mib(pid) for pid in _family(self.pid))

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from tests.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.servers import MariaDB, Redis
 
@@ -38,10 +38,26 @@ def authsvc(
     people: int,
     redis: Redis | None = None,
     workers: int = 1,
+    compiled: Path | None = None,
     **settings: str,
 ) -> Iterator[tuple[Region, Site]]:
-    """Run the service over CloudStack's tables with so many people; what it has read stays fresh for a minute."""
+    """Run the service over CloudStack's tables with so many people; what it has read stays fresh for a minute.
+
+    Args:
+        mariadb: Where the tables are made.
+        folder: For its files.
+        people: How many users there are, ``user0`` and so on.
+        redis: Its Redis, if it has one.
+        workers: Processes.
+        compiled: A tree whose hot path is compiled, to run it out of; this one when None.
+        settings: Beside those; by their variables.
+
+    Raises:
+        SystemExit: It was to be compiled, and what runs is not.
+    """
     settings = {"AUTHSVC_FRESH_FOR": "60", **settings}
+    if compiled is not None:
+        settings |= {"PYTHONPATH": str(compiled), "PYTHONSAFEPATH": "1"}
     with Region(mariadb, VERSION, folder, redis=redis, **settings) as region:
         if workers > 1:
             region.authsvc.words = ("serve", "--workers", str(workers))
@@ -50,22 +66,11 @@ def authsvc(
         with (folder / "callers.toml").open("a") as callers:
             callers.write(FORWARD_AUTH)
         region.authsvc.start().await_ready()
-        yield region, Site(port=urlsplit(region.authsvc.url).port or 0, pid=region.authsvc.pid)
-        region.authsvc.stop()
-
-
-@contextlib.contextmanager
-def compiled(mariadb: MariaDB, folder: Path, *, tree: Path, people: int) -> Iterator[tuple[Region, Site]]:
-    """Run the service out of a tree whose hot path is compiled.
-
-    Raises:
-        SystemExit: What runs is not compiled.
-    """
-    found_first = {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
-    with authsvc(mariadb, folder, people=people, **found_first) as (region, site):
-        if "__mypyc" not in Path(f"/proc/{site.pid}/maps").read_text():
+        site = Site(port=urlsplit(region.authsvc.url).port or 0, pid=region.authsvc.pid)
+        if compiled is not None and not site.maps("__mypyc"):
             raise SystemExit("the service runs, but not compiled")
         yield region, site
+        region.authsvc.stop()
 
 
 @contextlib.contextmanager
