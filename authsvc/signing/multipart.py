@@ -110,7 +110,7 @@ def _head(body: bytes, place: int) -> tuple[str, str | None, int]:
     if end < 0:
         raise MalformedForm("the form breaks off before its file")
     headers: dict[str, str] = {}
-    for line in _text(body[place + 2 : end]).split("\r\n"):
+    for line in _text(body[place:end]).split("\r\n")[1:]:
         match = _HEADER.fullmatch(line)
         if match is None or match[1].lower() in headers:
             raise MalformedForm("a part's header cannot be read")
