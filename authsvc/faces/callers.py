@@ -7,6 +7,7 @@ import re
 import secrets
 import tomllib
 from collections import Counter
+from collections.abc import Mapping  # noqa: TC003 - compiled, a class looks up the types of its fields
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 from authsvc.errors import CallerForbidden, CallerUnauthorized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from aiohttp import web
 

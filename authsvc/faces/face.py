@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence  # noqa: TC003 - compiled, a class looks up the types of its fields
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from authsvc.faces.callers import Callers  # noqa: TC001
 from authsvc.faces.documents import write
 from authsvc.service.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from authsvc.errors import AuthError
-    from authsvc.faces.callers import Callers
     from authsvc.service.verify import Verified
 
 SERVICE: Final = web.AppKey("service", Service)
