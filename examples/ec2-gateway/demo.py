@@ -24,6 +24,9 @@ from gateway import EC2, FORM, make_gateway
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+OTHERS = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
+"""What is set here already is meant for another authsvc than this one."""
+
 XML = {"Content-Type": "text/xml; charset=utf-8"}
 DESCRIBE = f'<DescribeRegions xmlns="{EC2}"><regionSet/></DescribeRegions>'
 
@@ -32,9 +35,9 @@ def authsvc(environment: dict[str, str], *words: str) -> str:
     """Run a command of authsvc's."""
     ran = subprocess.run(
         [sys.executable, "-m", "authsvc", *words],
-        env={**os.environ, **environment},
+        env={**OTHERS, **environment},
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     return ran.stdout
@@ -67,7 +70,7 @@ async def region(folder: Path) -> AsyncIterator[tuple[str, str, dict[str, str]]]
         "AUTHSVC_DRAIN": "0",
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "authsvc", "serve", env={**os.environ, **environment}, stdout=subprocess.PIPE
+        sys.executable, "-m", "authsvc", "serve", env={**OTHERS, **environment}, stdout=subprocess.PIPE
     )
     try:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,7 @@ async def test_another_operation_is_not_the_gateways(gateway, alice):
 def test_the_example_runs_by_one_command():
     ran = subprocess.run(
         [sys.executable, str(EXAMPLE / "demo.py"), "--once"],
+        env={**os.environ, "AUTHSVC_AND": "what else is set for another"},
         capture_output=True,
         text=True,
         check=False,
