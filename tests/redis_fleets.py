@@ -1,7 +1,8 @@
 """Several Redis servers that belong together: watched by Sentinels, or a Cluster; and one that speaks TLS.
 
 with Sentinels() as fleet:
-    fleet.master.kill()
+    master, replica = fleet.master_and_replica()
+    master.kill()
     fleet.url()
 """
 
@@ -49,20 +50,39 @@ class Fleet:
     def _server(self, *options: str) -> Redis:
         return self._stack.enter_context(Redis(options=options))
 
+    @staticmethod
+    def _by_role(first: Redis, second: Redis) -> tuple[Redis, Redis]:
+        """Return a master and its replica, whichever is which by now: a machine that stood still may have swapped them."""
+        return (first, second) if first.execute("ROLE")[0] == b"master" else (second, first)
+
+    @staticmethod
+    def _is_replicated(*pair: Redis) -> bool:
+        roles = sorted((node.execute("ROLE") for node in pair), key=lambda role: role[0])
+        return [role[0] for role in roles] == [b"master", b"slave"] and roles[1][3] == b"connected"
+
 
 class Sentinels(Fleet):
     """A master, its replica, and three Sentinels that agree within a second or two."""
 
     def _start(self) -> None:
-        self.master = self._server()
-        self.replica = self._server("--replicaof", HOST, str(self.master.port))
-        self.sentinels = [self._stack.enter_context(Sentinel(self.master)) for _ in range(3)]
-        for sentinel in self.sentinels:
-            await_that(lambda sentinel=sentinel: self._knows(sentinel), "the Sentinels to know each other")
+        master = self._server()
+        self._pair = master, self._server("--replicaof", HOST, str(master.port))
+        self.sentinels = [self._stack.enter_context(Sentinel(master)) for _ in range(3)]
+        self.await_whole()
 
     def url(self) -> str:
         hosts = ",".join(f"{HOST}:{each.port}" for each in self.sentinels)
         return f"redis+sentinel://{hosts}/{MASTER}"
+
+    def master_and_replica(self) -> tuple[Redis, Redis]:
+        """Return them, whichever is which by now."""
+        return self._by_role(*self._pair)
+
+    def await_whole(self) -> None:
+        """Wait until the Sentinels know each other, and a master whose replica has caught up."""
+        for sentinel in self.sentinels:
+            await_that(lambda sentinel=sentinel: self._knows(sentinel), "the Sentinels to know each other")
+        await_that(lambda: self._is_replicated(*self._pair), "the replica to have caught up")
 
     @staticmethod
     def _knows(sentinel: Sentinel) -> bool:
@@ -108,10 +128,9 @@ class RedisCluster(Fleet):
     def url(self) -> str:
         return "redis+cluster://" + ",".join(f"{HOST}:{node.port}" for node in self.nodes)
 
-    def masters_of_the_first_slots(self) -> tuple[ClusterNode, ClusterNode]:
+    def masters_of_the_first_slots(self) -> tuple[Redis, Redis]:
         """Return the first slots' master and its replica, whichever is which by now."""
-        pair = self.nodes[0], self.nodes[3]
-        return pair if self._is_master(pair[0]) else (pair[1], pair[0])
+        return self._by_role(self.nodes[0], self.nodes[3])
 
     def await_copied(self) -> None:
         """Wait until the replica of the first slots has what their master has."""
@@ -125,16 +144,7 @@ class RedisCluster(Fleet):
     def await_whole(self) -> None:
         """Wait until everybody sees everybody, and the first slots have a replica that has caught up."""
         await_that(lambda: all(self._is_up(node) for node in self.nodes), "the cluster to be up")
-        await_that(self._is_replicated, "the replica to have caught up")
-
-    def _is_replicated(self) -> bool:
-        pair = self.nodes[0], self.nodes[3]
-        roles = sorted((node.execute("ROLE") for node in pair), key=lambda role: role[0])
-        return [role[0] for role in roles] == [b"master", b"slave"] and roles[1][3] == b"connected"
-
-    @staticmethod
-    def _is_master(node: Redis) -> bool:
-        return bool(node.execute("ROLE")[0] == b"master")
+        await_that(lambda: self._is_replicated(self.nodes[0], self.nodes[3]), "the replica to have caught up")
 
     def _node(self) -> ClusterNode:
         bus = free_port()

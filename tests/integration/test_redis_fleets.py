@@ -173,18 +173,20 @@ async def test_a_sentinel_that_hangs_does_not_hide_the_master(opened, sentinels)
 
 
 async def test_the_master_fails_and_the_replica_takes_over(opened, sentinels):
+    sentinels.await_whole()
+    master, replica = sentinels.master_and_replica()
     cache = opened(sentinels.url())
     await put(cache, *names(1))
     try:
-        sentinels.master.kill()
+        master.kill()
         (name,) = names(1)
         with pytest.raises(SharedCacheUnavailable):
             await cache.put(name, b"record", ttl=1)
         await put(cache, name)
         assert await get(cache, name) == [b"record"]
-        assert sentinels.replica.execute("ROLE")[0] == b"master"
+        assert replica.execute("ROLE")[0] == b"master"
     finally:
-        sentinels.master.mend()
+        master.mend()
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])
