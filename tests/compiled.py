@@ -1,4 +1,4 @@
-"""A tree like this one with the hot path compiled, as an image may have it: ``python -m tests.compiled FOLDER``.
+"""A tree like this one with the hot path compiled, as the image has it: ``python -m tests.compiled FOLDER``.
 
 Compiling leaves extension modules beside their sources, where Python prefers them: it is never done in the tree one works in.
 """
