@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bench.load import Site
+from tests.compiled import KEPT, NotCompiled, build
 from tests.processes import free_port
 from tests.region import Region
 
@@ -38,7 +40,7 @@ def authsvc(
     people: int,
     redis: Redis | None = None,
     workers: int = 1,
-    compiled: Path | None = None,
+    compiled: bool = True,
     **settings: str,
 ) -> Iterator[tuple[Region, Site]]:
     """Run the service over CloudStack's tables with so many people; what it has read stays fresh for a minute.
@@ -49,15 +51,15 @@ def authsvc(
         people: How many users there are, ``user0`` and so on.
         redis: Its Redis, if it has one.
         workers: Processes.
-        compiled: A tree whose hot path is compiled, to run it out of; this one when None.
+        compiled: Whether the hot path is, as in the image, or it runs as the wheel does.
         settings: Beside those; by their variables.
 
     Raises:
         SystemExit: It was to be compiled, and what runs is not.
     """
     settings = {"AUTHSVC_FRESH_FOR": "60", **settings}
-    if compiled is not None:
-        settings |= {"PYTHONPATH": str(compiled), "PYTHONSAFEPATH": "1"}
+    if compiled:
+        settings |= {"PYTHONPATH": str(compiled_tree()), "PYTHONSAFEPATH": "1"}
     with Region(mariadb, VERSION, folder, redis=redis, **settings) as region:
         if workers > 1:
             region.authsvc.words = ("serve", "--workers", str(workers))
@@ -67,10 +69,24 @@ def authsvc(
             callers.write(FORWARD_AUTH)
         region.authsvc.start().await_ready()
         site = Site(port=urlsplit(region.authsvc.url).port or 0, pid=region.authsvc.pid)
-        if compiled is not None and not site.maps("__mypyc"):
+        if compiled and not site.maps("__mypyc"):
             raise SystemExit("the service runs, but not compiled")
         yield region, site
         region.authsvc.stop()
+
+
+@functools.cache
+def compiled_tree() -> Path:
+    """Return a tree whose hot path is compiled, from the sources that are here.
+
+    Raises:
+        SystemExit: It cannot be.
+    """
+    print("bench: compiling the hot path, about a minute unless it is there", file=sys.stderr)
+    try:
+        return build(KEPT)
+    except NotCompiled as error:
+        raise SystemExit(str(error)) from None
 
 
 @contextlib.contextmanager

@@ -28,7 +28,6 @@ from bench.keystone import keystone
 from bench.load import Figures, Site, answer, closed, opened
 from bench.plots import draw
 from bench.sites import ONE_KEY, authsvc, bare
-from tests.compiled import KEPT, build
 from tests.servers import MariaDB, Redis, install_datadir
 
 if TYPE_CHECKING:
@@ -100,14 +99,14 @@ def _lanes(
     stack: contextlib.ExitStack, folder: Path, cases: Sequence[Case], *, with_keystone: bool
 ) -> Iterator[Lane]:
     """Start everything, then yield every lane there is."""
-    _tell("compiling the hot path; starting MariaDB, Redis and the services")
+    _tell("starting MariaDB, Redis and the services")
     install_datadir(folder / "datadir")
     mariadb = stack.enter_context(MariaDB(folder / "datadir"))
     redis = stack.enter_context(Redis())
-    serve = partial(authsvc, mariadb, compiled=build(KEPT))
+    serve = partial(authsvc, mariadb)
     states = {
         "memory": serve(folder / "memory", people=1),
-        "memory, not compiled": authsvc(mariadb, folder / "source", people=1),
+        "memory, not compiled": serve(folder / "source", people=1, compiled=False),
         "Redis": serve(folder / "redis", people=PEOPLE, redis=redis, **ONE_KEY),
         "database": serve(folder / "database", people=PEOPLE, **ONE_KEY),
         "memory, 2 workers": serve(folder / "workers", people=1, workers=2),
