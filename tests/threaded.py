@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
+from authsvc.cli.listener import stop_accepting
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -32,9 +34,8 @@ class Threaded:
         self.port = 0
         self.opened: Any = None
         self._take, self._beside = take, beside
-        self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -44,21 +45,23 @@ class Threaded:
     def __exit__(self, *error: object) -> None:
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
-        self._loop.close()
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
     async def _run(self) -> None:
-        self._over = asyncio.Event()
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         async with self._beside() as self.opened:
             runner = web.ServerRunner(web.Server(self._continued))
             await runner.setup()
-            await web.TCPSite(runner, HOST, 0).start()
+            site = web.TCPSite(runner, HOST, 0)
+            await site.start()
             self.port = runner.addresses[0][1]
             self._up.set()
             await self._over.wait()
+            # A gateway's look at whether somebody is there comes at any time, at the last moment too.
+            await stop_accepting(site._server)
             await runner.cleanup()
 
     async def _continued(self, request: web.BaseRequest) -> web.StreamResponse:
