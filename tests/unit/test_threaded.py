@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import socket
 import threading
@@ -20,18 +21,17 @@ async def welcome(_request):
 def test_who_knocks_at_the_last_moment_is_not_left_behind(_time):
     """As gateways do, to see whether somebody is there; what is left open is an error once it is collected."""
     with Threaded(welcome) as server:
-        knocked = threading.Event()
+        knocked, left = threading.Event(), threading.Event()
 
         def knock():
-            while True:
-                try:
+            with contextlib.suppress(OSError):  # nobody is there any more; or it is somebody else by then
+                while not left.is_set():
                     socket.create_connection((HOST, server.port), timeout=1).close()
-                except OSError:
-                    return
-                knocked.set()
+                    knocked.set()
 
         knocking = threading.Thread(target=knock)
         knocking.start()
         assert knocked.wait(10)
+    left.set()
     knocking.join()
     gc.collect()
